@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: what trained networks compute. Nothing here reads files, starts Ray or draws."""
