@@ -38,7 +38,7 @@ def record(net: nn.Module, layers: list[str], x: Tensor) -> dict[str, Tensor]:
 
 
 def test_batch_norm_before_an_in_place_relu_keeps_its_negatives() -> None:
-    import torchvision
+    import torchvision  # type: ignore[import-untyped]
 
     with torch.random.fork_rng():
         torch.manual_seed(0)

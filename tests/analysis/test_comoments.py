@@ -1,4 +1,4 @@
-"""Comoments: any split gives one pass's answer, in every array library; the pivot rescues float32; constants are flagged."""
+"""Comoments: any split gives one pass's answer in every library; pivots rescue float32; constants are flagged."""
 
 from types import ModuleType
 

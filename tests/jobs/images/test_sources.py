@@ -81,7 +81,7 @@ def test_common_options_have_the_designs_defaults(spec: dict[str, object]) -> No
     assert (options.unit, options.batch, options.seed, options.max_bad) == (512, 32, 0, 0.01)
     assert (options.limit, options.preprocess, options.mode) == (None, None, None)
     with pytest.raises(ValidationError, match="frozen"):
-        options.unit = 3
+        options.unit = 3  # type: ignore[misc]
 
 
 def test_the_schema_explains_every_option() -> None:
