@@ -53,7 +53,7 @@ def _run_here(calls: Sequence[Call], resources: Resources, on_event: Listener, s
         on_event(UnitStarted(index, attempt=1, worker="driver"))
         began = time.perf_counter()
         results[index] = function(*arguments)
-        on_event(UnitDone(index, items=0, seconds=time.perf_counter() - began))
+        on_event(UnitDone(index, items=1, seconds=time.perf_counter() - began))
     return results
 
 
@@ -139,7 +139,7 @@ class _Flights:
         if returned.error is not None:
             raise returned.error
         self._results[index] = returned.value
-        self._on_event(UnitDone(index, items=0, seconds=returned.seconds))
+        self._on_event(UnitDone(index, items=1, seconds=returned.seconds))
 
     def _retry(self, index: int, reason: str) -> None:
         self._deaths[index] += 1

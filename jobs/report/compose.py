@@ -10,7 +10,7 @@ from jobs.inputs import Inputs
 from jobs.nets.record import RECORD
 from jobs.passes import Layout
 from jobs.plan import Plan
-from jobs.report.page import NetworkRow, PlateEntry, Report, write_report
+from jobs.report.page import NetworkRow, PlateEntry, Report, Table, write_report
 from jobs.report.sparkline import TrainingCurve
 from jobs.results import read_results
 from jobs.steps.presentation import Views
@@ -20,7 +20,10 @@ def compose(inputs: Inputs, found: Layout, folder: Blobs, seconds: float | None)
     """Draw all figures and write the page; the names of the figures."""
     plan = found.plan
     views = Views(net=lambda name: inputs.net(name, plan.nets[name]))
-    plates, tables, warnings, accuracy = [], [], [], None
+    plates: list[PlateEntry] = []
+    tables: list[Table] = []
+    warnings: list[str] = []
+    accuracy = None
     for work in found.works:
         results = read_results(folder, work.name)
         if results is None:
@@ -80,7 +83,7 @@ def _network(inputs: Inputs, plan: Plan, name: str, accuracy: Any) -> NetworkRow
 
 
 def _images(inputs: Inputs, plan: Plan, bad: dict[str, str]) -> list[tuple[str, str]]:
-    shapes = {"{0} x {1} x {2}".format(*net.in_shape) for net in plan.nets.values()}
+    shapes = {" x ".join(str(side) for side in net.in_shape) for net in plan.nets.values()}
     positions = {"all": "all", "center": "the center", "mean": "the mean over positions"}
     policy = positions.get(str(plan.positions), f"{plan.positions} drawn from each image")
     return [
@@ -96,7 +99,8 @@ def _images(inputs: Inputs, plan: Plan, bad: dict[str, str]) -> list[tuple[str, 
 
 
 def _bad_images(found: Layout, folder: Blobs) -> dict[str, str]:
-    plan, bad = found.plan, {}
+    plan = found.plan
+    bad: dict[str, str] = {}
     units = -(-plan.rows // plan.unit)
     for part in found.works[0].parts:
         for _, record in Ledger(folder, part.ledger, units).records():

@@ -17,7 +17,6 @@ def xp(request: pytest.FixtureRequest) -> ModuleType:
     if request.param == "cupy":
         pytest.importorskip("cupy", reason="CuPy is not installed (extra gpu)")
         import array_api_compat.cupy
-
         from cupy import cuda
 
         if not cuda.is_available():

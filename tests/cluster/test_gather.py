@@ -74,3 +74,17 @@ def test_wrong_rows_are_named() -> None:
         list(gather.take(np.zeros((1, 2))))
     with pytest.raises(ClusterError, match="a/c got 0 of the 3 rows of unit 3"):
         gather.check_complete()
+
+
+def test_the_memory_of_a_written_shard_is_filled_again_and_one_is_kept() -> None:
+    spare: list[np.ndarray] = []
+    gather = Gather("a/c", LayerGeometry((2,), "float32", 1, 4), Unit(0, 0, 14), spare)
+    shards = [shard for _, shard in gather.take(np.ones((8, 2), np.float32))]
+    for shard in shards:
+        gather.give_back(shard)
+    assert len(spare) == 1
+    (_, third), (_, short) = gather.take(np.zeros((6, 2), np.float32))
+    assert third is shards[0]
+    assert third.sum() == 0
+    gather.give_back(short)
+    assert spare == []

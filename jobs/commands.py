@@ -1,0 +1,133 @@
+"""What the commands do: results on stdout, diagnostics on stderr."""
+
+import json as encoder
+from functools import partial
+from importlib import resources as packaged
+from pathlib import Path
+from typing import Any
+
+from cluster.blobs import Blobs, open_blobs
+from cluster.ledger import Ledger
+from cluster.stop import Stop
+from jobs.errors import FailedError, UserError
+from jobs.plan import Plan
+from jobs.progress import Progress
+from jobs.study import Study, load
+
+
+def run_study(name: str, overrides: list[str], allow_code: tuple[str, ...], as_json: bool) -> None:
+    """`vitrine run`: prints where the report is."""
+    from jobs.run import run
+
+    study = load(name, overrides)
+    with Stop() as stop:
+        done = run(study, allow_code=allow_code, watch=partial(_watch, as_json), stop=stop)
+    if as_json:
+        print(encoder.dumps(vars(done)))
+    else:
+        state = (
+            f"{done.computed_units} units in {done.seconds:.0f} s" if done.computed_units else "nothing left to compute"
+        )
+        print(f"{done.report}\n{state}; everything is in {done.folder}")
+
+
+def plan_study(name: str, overrides: list[str], allow_code: tuple[str, ...], as_json: bool) -> None:
+    """`vitrine plan`: nothing is trained, stored or committed."""
+    from jobs.forecast import forecast
+
+    found = forecast(load(name, overrides), allow_code)
+    if as_json:
+        print(encoder.dumps(found.facts))
+    else:
+        width = max(len(label) for label, _ in found.lines)
+        print("\n".join(f"{label:<{width}}  {text}" for label, text in found.lines))
+
+
+def status_of(name: str, overrides: list[str], as_json: bool) -> None:
+    """`vitrine status`: units committed by ledger."""
+    study = load(name, overrides)
+    plan, folder = _known(study)
+    units = -(-plan.rows // plan.unit)
+    ledgers = sorted({blob.split("/")[1] for blob in folder.list("ledger")})
+    done = {ledger: len(Ledger(folder, ledger, units).committed()) for ledger in ledgers}
+    finished = folder.exists("manifest.json")
+    if as_json:
+        print(encoder.dumps({"folder": folder.url, "units": units, "committed": done, "finished": finished}))
+        return
+    print(f"{folder.url}: {'finished' if finished else 'not finished'}, {plan.rows} images in {units} units")
+    for ledger, count in done.items():
+        print(f"  {ledger}: {count} of {units} units")
+
+
+def verify_run(name: str, overrides: list[str], as_json: bool) -> None:
+    """`vitrine verify`: FailedError where a shard is missing or differs."""
+    from cluster.store import ActivationStore, verify
+
+    plan, folder = _known(load(name, overrides))
+    manifest = encoder.loads(folder.read("manifest.json")) if folder.exists("manifest.json") else {}
+    if not manifest.get("stored"):
+        raise UserError(f"{folder.url}: no finished run with stored activations to verify; run it, with extract.store.")
+    ledger = Ledger(folder, manifest["store_ledger"], -(-plan.rows // plan.unit))
+    problems = verify(ActivationStore.open(folder).only(manifest["stored"]), ledger)
+    shards = sum(len(record.get("shards", ())) for _, record in ledger.records())
+    if as_json:
+        print(encoder.dumps({"folder": folder.url, "shards": shards, "problems": problems}))
+    else:
+        print("\n".join([*problems, f"{shards} shards hashed, {len(problems)} problems"]))
+    if problems:
+        raise FailedError(f"{len(problems)} of {shards} shards are not what was committed.")
+
+
+def redraw(name: str, overrides: list[str], allow_code: tuple[str, ...]) -> None:
+    """`vitrine report`: from the results alone."""
+    from jobs.inputs import Inputs
+    from jobs.passes import layout
+    from jobs.results import is_finished
+    from jobs.run import draw
+
+    study = load(name, overrides)
+    plan, folder = _known(study)
+    found = layout(study, plan)
+    missing = [work.name for work in found.works if not is_finished(folder, work.name)]
+    if missing:
+        raise UserError(f"{folder.url}: {missing[0]} has no results yet; finish it with `vitrine run {name}`.")
+    draw(Inputs(study, open_blobs(study.runs), allow_code), found, folder)
+    print(f"{folder.url}/report/index.html")
+
+
+def write_example(path: str) -> None:
+    """`vitrine init`: never over an existing file."""
+    target = Path(path)
+    text = (packaged.files("jobs") / "studies" / "example.yaml.txt").read_text(encoding="utf-8")
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise UserError(f"{path} exists; give another name, as in `vitrine init my-study.yaml`.") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}); give another path.") from error
+    print(f"{path}\nrun it with: vitrine run {path}")
+
+
+def print_schema() -> None:
+    """`vitrine schema`."""
+    print(encoder.dumps(Study.model_json_schema(), indent=2))
+
+
+def _watch(silent: bool, label: str, total: int, done: int) -> Any:
+    return Progress(total, done, label, silent=silent, noun="networks" if label == "training" else "images")
+
+
+def _known(study: Study) -> tuple[Plan, Blobs]:
+    """The plan and folder of an earlier run of this study."""
+    from jobs.prepare import known_folder
+
+    root = open_blobs(study.runs)
+    folder = known_folder(study, root)
+    if folder is None:
+        raise UserError(f"{study.name}: no run of this study in {study.runs}; start it with `vitrine run`.")
+    run = open_blobs(f"{root.url}/{folder}")
+    try:
+        return Plan.load(run), run
+    except FileNotFoundError as error:
+        raise UserError(f"{run.url}: the run has not got as far as a plan; go on with `vitrine run`.") from error

@@ -1,0 +1,165 @@
+"""A study's images and networks, opened in the process that uses them: the driver, or a worker anywhere."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from cluster.blobs import Blobs
+from cluster.errors import Refused
+from cluster.folder import Folder
+from jobs.errors import UserError
+from jobs.images.manifest import Manifest
+from jobs.images.preprocess import build_preprocess, probe_image
+from jobs.images.source import BadImage, Entry, Source
+from jobs.images.sources import open_source
+from jobs.nets.build import build, default_preprocess
+from jobs.nets.weights import load_weights, state_digest
+from jobs.plan import NetPlan
+from jobs.study import Study
+
+Preprocess = Callable[[Image.Image], Tensor]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Opens what a study names. Pickles as the study and the runs' root alone."""
+
+    study: Study
+    root: Blobs
+    allow_code: tuple[str, ...] = ()
+
+    def __reduce__(self) -> tuple[type["Inputs"], tuple[Study, Blobs, tuple[str, ...]]]:
+        return Inputs, (self.study, self.root, self.allow_code)
+
+    @cached_property
+    def source(self) -> Source:
+        """The images' source."""
+        return open_source(self.study.images)
+
+    @cached_property
+    def preprocesses(self) -> dict[str, Preprocess]:
+        """What is done to a picture for each network; networks that want the same share one function."""
+        built: dict[str, Preprocess] = {}
+        shared: dict[str, Preprocess] = {}
+        for name, net in self.study.nets.items():
+            declared = net.preprocess or self.study.images.preprocess
+            how = repr(declared or net.arch)
+            if how not in shared:
+                default = None if declared else default_preprocess(net.arch)
+                shared[how] = build_preprocess(declared, default, self.allow_code)
+            built[name] = shared[how]
+        return built
+
+    def preprocess_digest(self, net: str) -> str:
+        """sha256 of what a network's preprocessing makes of the probe image."""
+        pixels = self.preprocesses[net](probe_image(self.source.mode)).contiguous().numpy()
+        return sha256(f"{pixels.shape}{pixels.dtype}".encode() + pixels.tobytes()).hexdigest()
+
+    def in_shape(self, net: str, manifest: Manifest) -> tuple[int, int, int]:
+        """Shape of a preprocessed image, read off the first one that decodes."""
+        for entry in manifest.entries:
+            try:
+                return _chw(self.preprocesses[net](self.source.load(entry)))
+            except BadImage as bad:
+                reason = bad
+        raise UserError(f"images: none of {len(manifest.entries)} can be decoded; the last one: {reason}.")
+
+    def blank(self, net: str, plan: NetPlan) -> nn.Module:
+        """A network with the weights that its seed draws."""
+        spec = self.study.nets[net]
+        return build(spec.arch, plan.in_shape, plan.classes, spec.options, self.allow_code, seed=spec.first_seed())
+
+    def net(self, name: str, plan: NetPlan) -> nn.Module:
+        """A network as the plan describes it, on the CPU in eval mode; Refused where its weights have changed since."""
+        net = self.blank(name, plan)
+        if plan.weights is not None and plan.trained:
+            with local_file(self.root, plan.weights) as path:
+                load_weights(net, path)
+        elif plan.weights is not None:
+            load_weights(net, Path(plan.weights))
+        if plan.state and state_digest(net) != plan.state:
+            raise Refused(
+                f"nets.{name}: the weights read here are not those of the plan ({plan.weights or 'seeded'}); "
+                "restore the file, or start a new run under another name."
+            )
+        return net.eval()
+
+
+class local_file:  # noqa: N801 (a context manager, used like a function)
+    """A blob as a file on this machine: the file itself in a folder, a temporary copy from a bucket."""
+
+    def __init__(self, blobs: Blobs, name: str):
+        self.blobs, self.name = blobs, name
+        self.copy: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> Path:
+        if isinstance(self.blobs, Folder):
+            return Path(self.blobs.url) / self.name
+        self.copy = tempfile.TemporaryDirectory()
+        path = Path(self.copy.name) / Path(self.name).name
+        path.write_bytes(self.blobs.read(self.name))
+        return path
+
+    def __exit__(self, *_: object) -> None:
+        if self.copy:
+            self.copy.cleanup()
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A batch of images: one tensor for each distinct preprocessing, zeros where an image is bad."""
+
+    images: dict[str, Tensor]
+    valid: np.ndarray
+    bad: list[dict[str, str]]
+
+
+class Decoder:
+    """Pictures to tensors for the networks of a study."""
+
+    def __init__(self, inputs: Inputs, in_shapes: dict[str, tuple[int, int, int]]):
+        self.source = inputs.source
+        self.preprocesses = {name: inputs.preprocesses[name] for name in in_shapes}
+        self.in_shapes = in_shapes
+        first: dict[int, str] = {}
+        self.shared = {name: first.setdefault(id(made), name) for name, made in self.preprocesses.items()}
+
+    def __call__(self, entries: Sequence[Entry]) -> Decoded:
+        """Decode and preprocess; bad images are listed and keep their row."""
+        valid, bad = np.ones(len(entries), bool), []
+        images = {
+            name: torch.zeros((len(entries), *self.in_shapes[name]), dtype=torch.float32)
+            for name in set(self.shared.values())
+        }
+        for row, entry in enumerate(entries):
+            try:
+                picture = self.source.load(entry)
+            except BadImage as reason:
+                valid[row] = False
+                bad.append({"id": entry.id, "reason": str(reason)})
+                continue
+            for name, rows in images.items():
+                rows[row] = self._fitting(name, entry, self.preprocesses[name](picture))
+        return Decoded({name: images[like] for name, like in self.shared.items()}, valid, bad)
+
+    def _fitting(self, net: str, entry: Entry, image: Tensor) -> Tensor:
+        if _chw(image) != self.in_shapes[net]:
+            raise Refused(
+                f"Image {entry.id} is {_chw(image)} after preprocessing and others are {self.in_shapes[net]}: "
+                "add Resize and CenterCrop to images.preprocess."
+            )
+        return image
+
+
+def _chw(image: Tensor) -> tuple[int, int, int]:
+    if image.ndim != 3:
+        raise UserError(f"images.preprocess gives a tensor of shape {tuple(image.shape)}; expected (C, H, W).")
+    return int(image.shape[0]), int(image.shape[1]), int(image.shape[2])

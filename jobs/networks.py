@@ -1,0 +1,141 @@
+"""The networks of a study: what each one is before anything is trained, and the training of those that need it."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from cluster.folder import Folder
+from jobs.errors import UserError
+from jobs.images.manifest import Manifest
+from jobs.images.preprocess import preprocess_digest
+from jobs.images.source import Entry, Source
+from jobs.images.sources import ImagesSpec, open_source
+from jobs.inputs import Inputs
+from jobs.nets.build import output_classes
+from jobs.nets.record import FINAL, recipe, recipe_key
+from jobs.nets.samples import decode
+from jobs.nets.training import trained
+from jobs.nets.weights import state_digest, weights_digest
+from jobs.plan import NetPlan, digest
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Where a network's training and test images come from."""
+
+    source: Source
+    train: tuple[Entry, ...]
+    test_source: Source | None
+    test: tuple[Entry, ...]
+
+
+def describe(inputs: Inputs, name: str, manifest: Manifest) -> NetPlan:
+    """A network as the plan fixes it; one that is trained has no `state` until it is."""
+    spec = inputs.study.nets[name]
+    in_shape = inputs.in_shape(name, manifest)
+    about: dict[str, Any] = {
+        "arch": spec.arch,
+        "in_shape": in_shape,
+        "classes": output_classes(spec, len(manifest.classes)) or 1,
+        "preprocess": preprocess_digest(inputs.preprocesses[name], inputs.source.mode),
+        "trained": spec.train is not None,
+    }
+    draft = NetPlan(identity="", weights=None, state="", parameters=0, **about)
+    net = inputs.blank(name, draft)
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    if spec.train is not None:
+        data = data_key(inputs, name, training_set(inputs, name))
+        key = recipe_key(recipe(spec, in_shape, about["classes"], data, inputs.allow_code))
+        weights = f"{training_folder(spec.arch, key)}/{FINAL}"
+        return NetPlan(identity=key, weights=weights, state="", parameters=parameters, **about)
+    if spec.weights is not None:
+        loaded = inputs.net(name, draft.model_copy(update={"weights": str(spec.weights)}))
+        return NetPlan(
+            identity=weights_digest(spec.weights), weights=str(spec.weights), state=state_digest(loaded),
+            parameters=parameters, **about,
+        )  # fmt: skip
+    state = state_digest(net)
+    return NetPlan(identity=state, weights=None, state=state, parameters=parameters, **about)
+
+
+def training_folder(arch: str, key: str) -> str:
+    """Where a training of this recipe lies below the runs' root."""
+    return f"nets/{arch.replace(':', '-')}-{key[:8]}"
+
+
+def training_set(inputs: Inputs, name: str) -> TrainingSet:
+    """The train and test split of the study's images, or of the source that `train.images` gives."""
+    declared = inputs.study.nets[name].train
+    assert declared is not None
+    option = f"nets.{name}.train.images"
+    spec = _parsed(declared.images, option) if declared.images else inputs.study.images
+    if "split" not in type(spec).model_fields:
+        if declared.images is None:
+            raise UserError(
+                f"nets.{name}.train: images.source {spec.source} has no train split; name the images in {option}."
+            )
+        source = open_source(spec, option)
+        return TrainingSet(source, _entries(source), None, ())
+    train, test = (
+        open_source(spec.model_copy(update={"split": split}), option if declared.images else "images")
+        for split in ("train", "test")
+    )
+    return TrainingSet(train, _entries(train), test, _entries(test))
+
+
+def data_key(inputs: Inputs, name: str, data: TrainingSet) -> str:
+    """Identity of the training images and of what is done to them; test images change no weight."""
+    entries = [[entry.id, entry.label, entry.digest] for entry in data.train]
+    return digest([entries, preprocess_digest(inputs.preprocesses[name], data.source.mode)])
+
+
+def train_net(inputs: Inputs, name: str, plan: NetPlan, device: str) -> dict[str, Any]:
+    """Train one network into its folder below the runs' root, or find it there; runs in a process of its own."""
+    assert plan.weights is not None
+    folder = plan.weights.rpartition("/")[0]
+    if isinstance(inputs.root, Folder):
+        return _train(inputs, name, plan, Path(inputs.root.url) / folder, device)
+    with tempfile.TemporaryDirectory() as local:
+        return _train_remote(inputs, name, plan, folder, Path(local), device)
+
+
+def _train_remote(inputs: Inputs, name: str, plan: NetPlan, folder: str, local: Path, device: str) -> dict[str, Any]:
+    """Train in a local folder and copy it to the bucket, the record last."""
+    for blob in inputs.root.list(folder):
+        (local / blob.rpartition("/")[2]).write_bytes(inputs.root.read(blob))
+    found = _train(inputs, name, plan, local, device)
+    for path in sorted(local.iterdir(), key=lambda path: path.name == "record.json"):
+        inputs.root.write(f"{folder}/{path.name}", path.read_bytes())
+    return found
+
+
+def _train(inputs: Inputs, name: str, plan: NetPlan, folder: Path, device: str) -> dict[str, Any]:
+    spec, data = inputs.study.nets[name], training_set(inputs, name)
+    assert spec.train is not None
+    how: Callable[..., Any] = inputs.preprocesses[name]
+    limit, memory = inputs.study.images.max_bad, inputs.study.resources.memory_bytes
+    train = decode(data.source, data.train, how, max_bad=limit, memory_bytes=memory)
+    test = decode(data.test_source, data.test, how, max_bad=limit) if data.test_source and data.test else None
+    record = trained(
+        spec, train, folder, classes=plan.classes, test=test, data_key=data_key(inputs, name, data),
+        device=device, allow_code=inputs.allow_code,
+    )  # fmt: skip
+    return {"name": name, "test_accuracy": record.test_accuracy, "seconds": record.seconds}
+
+
+def _entries(source: Source) -> tuple[Entry, ...]:
+    return tuple(sorted(source.index(), key=lambda entry: entry.id))
+
+
+def _parsed(images: dict[str, Any], option: str) -> Any:
+    adapter: TypeAdapter[Any] = TypeAdapter(ImagesSpec)
+    try:
+        return adapter.validate_python(images)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in problem["loc"][1:])
+        raise UserError(f"{option}{'.' + place if place else ''}: {problem['msg'].lower()}") from error

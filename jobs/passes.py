@@ -1,0 +1,95 @@
+"""Which passes over the images a study still needs: its steps cut into blocks, blocks packed into passes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from jobs.errors import UserError
+from jobs.extract import Part, Pass
+from jobs.inputs import Inputs
+from jobs.memory import limit_bytes, projection, require_fit
+from jobs.plan import Plan, step_key
+from jobs.prepare import selected
+from jobs.steps.registry import bind
+from jobs.steps.step import Step
+from jobs.study import Study
+
+STORE = "extract"
+STORE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Work:
+    """One step of the study: its key, and its blocks with their ledgers."""
+
+    step: Step
+    name: str
+    """`<step>-<key8>`: names its ledgers and results."""
+    parts: tuple[Part, ...]
+    from_store: bool
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Everything a study asks of the images."""
+
+    plan: Plan
+    works: tuple[Work, ...]
+    stored: tuple[str, ...]
+    """Layers in the store, by `net/layer`."""
+    store_ledger: str
+
+    def passes(self, inputs: Inputs, unfinished: Sequence[Work]) -> list[Pass]:
+        """Passes over the images that serve the unfinished works, the store first since others may read it."""
+        memory = inputs.study.resources.memory_bytes
+        forward = [part for work in unfinished if not work.from_store for part in work.parts]
+        reading = [part for work in unfinished if work.from_store for part in work.parts]
+        first = Pass(inputs, self.plan, (), self.stored, self.store_ledger)
+        found: list[Pass] = []
+        for group in _packed(forward, self.plan, limit_bytes(memory)):
+            found.append(replace(first, parts=group) if not found else Pass(inputs, self.plan, group))
+        if self.stored and not found:
+            found.append(first)
+        for group in _packed(reading, self.plan, limit_bytes(memory)):
+            found.append(Pass(inputs, self.plan, group, store_ledger=self.store_ledger, from_store=True))
+        for one in found:
+            require_fit(projection(self.plan, [part.step for part in one.parts], one.store), memory)
+        return found
+
+
+def layout(study: Study, plan: Plan) -> Layout:
+    """The study's steps over a plan, with keys; UserError where a step's layers are neither computed nor stored."""
+    stored = selected(plan, study.extract.store, "extract.store")
+    statistics = study.extract.statistics
+    computed = set(plan.shapes if statistics is None else selected(plan, statistics, "extract.statistics"))
+    store_name = f"{STORE}-{step_key(plan, STORE, STORE_VERSION, {'layers': sorted(stored)})[:8]}"
+    works = []
+    for step in bind(study, plan):
+        wanted = step.needs().layers
+        from_store = bool(wanted - computed)
+        absent = sorted(wanted - set(stored)) if from_store else []
+        if absent:
+            raise UserError(
+                f"steps.{step.name}: {absent[0]} is neither in extract.statistics nor in extract.store: add it to one."
+            )
+        identity = {**step.identity(), "source": store_name if from_store else "forward"}
+        name = f"{step.name}-{step_key(plan, step.name, step.version, identity)[:8]}"
+        blocks = step.split(plan, limit_bytes(study.resources.memory_bytes))
+        names = [name] if len(blocks) == 1 else [f"{name}-{number:02d}" for number in range(len(blocks))]
+        parts = tuple(Part(block, ledger) for block, ledger in zip(blocks, names, strict=True))
+        works.append(Work(step, name, parts, from_store))
+    return Layout(plan, tuple(works), stored, store_name)
+
+
+def _packed(parts: Sequence[Part], plan: Plan, limit: int) -> list[tuple[Part, ...]]:
+    """Parts in order, as many to a pass as fit under the limit together."""
+    groups: list[list[Part]] = []
+    size = 0
+    for part in parts:
+        bytes_here = part.step.result_bytes(plan)
+        if groups and size + bytes_here <= limit:
+            groups[-1].append(part)
+            size += bytes_here
+        else:
+            groups.append([part])
+            size = bytes_here
+    return [tuple(group) for group in groups]

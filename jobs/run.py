@@ -1,0 +1,192 @@
+"""Run a study to its end: prepare, pass over the images, finish the steps, draw, report. Each part resumes."""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.actors import limit_threads
+from cluster.blobs import Blobs, open_blobs
+from cluster.folder import Folder
+from cluster.geometry import layer_geometry
+from cluster.ledger import Ledger, Record
+from cluster.merge import climb, root, sweep
+from cluster.resources import start
+from cluster.scheduler import run_units
+from cluster.stop import Drained, Stop
+from cluster.store import ActivationStore
+from jobs.errors import FailedError, UserError
+from jobs.extract import Pass
+from jobs.inputs import Inputs
+from jobs.memory import with_fitting_groups
+from jobs.passes import Layout, Work, layout
+from jobs.plan import Plan
+from jobs.prepare import draft, settled, train_all, untrained, with_states
+from jobs.report.compose import compose
+from jobs.results import is_finished, write_results
+from jobs.steps.registry import bind
+from jobs.study import Study
+
+MANIFEST = "manifest.json"
+"""What the run holds, written last."""
+
+Watch = Callable[[str, int, int], "Any"]
+"""Opens progress for (label, images in all, images done before): a context manager that yields a Listener."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Where a finished run lies."""
+
+    folder: str
+    report: str
+    seconds: float
+    computed_units: int
+
+
+def run(study: Study, *, allow_code: tuple[str, ...], watch: Watch, stop: Stop) -> Finished:
+    """Run or resume a study. Raises UserError, FailedError, or Drained where a signal stopped it."""
+    began = time.perf_counter()
+    inputs = Inputs(study, open_blobs(study.runs), allow_code)
+    limit_threads(study.resources.threads)  # bits of the driver's own products are the plan's too
+    if study.resources.address or os.environ.get("RAY_ADDRESS"):
+        start(
+            study.resources
+        )  # a cluster may have the GPUs that this machine lacks; a Ray of our own starts when needed
+    plan, manifest = draft(inputs)
+    plan = with_fitting_groups(plan, bind(study, plan), study.resources.memory_bytes)
+    layout(study, plan)  # every mistake in the steps shows before anything is trained
+    waiting = untrained(inputs, plan)
+    if waiting:
+        with watch("training", len(waiting), 0) as listener:
+            train_all(inputs, plan, waiting, on_event=listener, stop=stop)
+    if stop.requested:
+        raise Drained("stopped before the images were run")
+    plan, folder = settled(inputs, with_states(inputs, plan), manifest)
+    with _alone(folder):
+        found = layout(study, plan)
+        computed = _compute(inputs, found, folder, watch, stop)
+        _finish(inputs, found, folder, time.perf_counter() - began, computed)
+    return Finished(folder.url, f"{folder.url}/report/index.html", time.perf_counter() - began, computed)
+
+
+def _compute(inputs: Inputs, found: Layout, folder: Blobs, watch: Watch, stop: Stop) -> int:
+    """Every pass that is not complete; the number of units computed."""
+    unfinished = [work for work in found.works if not is_finished(folder, work.name)]
+    plan, computed = found.plan, 0
+    if found.stored:
+        shapes = {layer: layer_geometry(plan.shapes[layer], plan.dtype, plan.unit) for layer in found.stored}
+        ActivationStore.create(folder, shapes, plan.rows, plan.unit)
+    for one in found.passes(inputs, unfinished):
+        for ledger in one.ledgers().values():
+            sweep(ledger)
+        missing = one.missing()
+        if missing:
+            _run_pass(one, missing, inputs.study, watch, stop)
+            computed += len(missing)
+    for work in unfinished:
+        write_results(folder, work.name, _merged(work, plan, folder), plan)
+    return computed
+
+
+def _run_pass(one: Pass, missing: list[int], study: Study, watch: Watch, stop: Stop) -> None:
+    plan, ledgers = one.plan, one.ledgers()
+    bad = _BadImages(study, plan, ledgers, missing)
+
+    def done(unit: int, record: Record) -> None:
+        bad.add(record)
+        for part in one.parts:
+            climb(ledgers[part.ledger], part.step.merge, unit)
+
+    def skipped(unit: int, reason: str) -> None:
+        for ledger in ledgers.values():
+            ledger.skip(unit, reason)
+
+    rows = sum(min(plan.unit, plan.rows - unit * plan.unit) for unit in missing)
+    label = "reading the store" if one.from_store else "images"
+    with watch(label, plan.rows, plan.rows - rows) as listener:
+        outcome = run_units(
+            one, missing, study.resources.model_copy(update={"device": plan.device}),
+            on_event=listener, on_done=done, on_skip=skipped, stop=stop,
+        )  # fmt: skip
+    if outcome.failure:
+        raise FailedError(outcome.failure)
+    if outcome.drained:
+        raise Drained(f"stopped with {len(missing) - len(outcome.done)} of {one.units} units left")
+
+
+class _BadImages:
+    """Counts undecodable images over the whole run and fails it beyond the study's limit."""
+
+    def __init__(self, study: Study, plan: Plan, ledgers: dict[str, Ledger], missing: list[int]):
+        self.limit, self.rows = study.images.max_bad, plan.rows
+        self.found: dict[str, str] = {}
+        waiting = set(missing)
+        for ledger in ledgers.values():
+            for unit, record in ledger.records():
+                if unit not in waiting:
+                    self.add(record)
+
+    def add(self, record: Record) -> None:
+        """Count a unit's bad images."""
+        self.found |= {bad["id"]: bad["reason"] for bad in record.get("bad", ())}
+        if len(self.found) > self.limit * self.rows:
+            name, reason = next(iter(self.found.items()))
+            raise FailedError(
+                f"{len(self.found)} of {self.rows} images cannot be decoded, first {name} ({reason}); "
+                f"repair or remove them, or raise images.max_bad from {self.limit}."
+            )
+
+
+def _merged(work: Work, plan: Plan, folder: Blobs) -> dict[str, Any]:
+    """The step's results from the merged sums of all its blocks."""
+    units = -(-plan.rows // plan.unit)
+    arrays: dict[str, Any] = {}
+    for part in work.parts:
+        found = root(Ledger(folder, part.ledger, units), part.step.merge)
+        if found is None:
+            raise FailedError(f"{work.name}: every unit was skipped, so there is nothing to finish.")
+        arrays |= found
+    return work.step.finish(plan, arrays)
+
+
+def _finish(inputs: Inputs, found: Layout, folder: Blobs, seconds: float, computed: int) -> None:
+    """Figures and the report, then the manifest; nothing where the same steps were drawn before."""
+    steps = [work.name for work in found.works]
+    if not computed and folder.exists(MANIFEST) and json.loads(folder.read(MANIFEST))["steps"] == steps:
+        return
+    draw(inputs, found, folder, seconds)
+
+
+def draw(inputs: Inputs, found: Layout, folder: Blobs, seconds: float | None = None) -> None:
+    """Draw every figure and the report again from the results, then write the manifest."""
+    plates = compose(inputs, found, folder, seconds)
+    manifest = {
+        "run": found.plan.key, "steps": [work.name for work in found.works], "figures": plates,
+        "stored": list(found.stored), "store_ledger": found.store_ledger if found.stored else None,
+    }  # fmt: skip
+    folder.write(MANIFEST, json.dumps(manifest, indent=1).encode())
+
+
+@contextmanager
+def _alone(folder: Blobs) -> Iterator[None]:
+    """One driver a run on this machine; the lock goes with the process, however it ends."""
+    if not isinstance(folder, Folder):
+        yield
+        return
+    path = Path(folder.url) / "driver.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"{folder.url}: another vitrine run is working on it; wait for it or stop it.") from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield

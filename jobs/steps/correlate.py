@@ -1,0 +1,185 @@
+"""Correlate every channel of one network with every channel of another, and match them (Li et al., 2016).
+
+One pass over the images gives, for each pair of layers, the correlations within both networks, between them, and
+between them with the second network's images permuted, which is what chance alone would show (arXiv:1511.07543).
+"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
+
+import xarray as xr
+from pydantic import BaseModel, ConfigDict, Field
+
+from analysis.comoments import SUMMED, Accumulator, Comoments, Pair
+from jobs.errors import UserError, nearest
+from jobs.steps.correlate_numbers import numbers
+from jobs.steps.step import Arrays, Batch, Needs, Step
+
+if TYPE_CHECKING:
+    from jobs.plan import Plan
+    from jobs.steps.presentation import Presentation, Views
+
+
+class CorrelateOptions(BaseModel):
+    """Which networks and layers, and how to match."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    nets: tuple[str, str] | None = Field(None, description="Two networks of the study (default: its first two).")
+    pairs: Literal["same", "all"] | tuple[tuple[str, str], ...] = Field(
+        "same",
+        description="same: each layer with its counterpart; all: every two layers of equal positions; "
+        "or a list of [layer of the first, layer of the second].",
+    )
+    absolute: bool = Field(False, description="Match by |rho| instead of rho.")
+    draws: int = Field(1000, ge=100, description="Bootstrap draws an interval.")
+    thresholds: int = Field(101, ge=2, description="Thresholds from 0 to 1 of the Hopcroft-Karp curve.")
+
+
+@dataclass(frozen=True)
+class Correlate:
+    """Bound to a plan: the pairs are `net/layer` keys."""
+
+    options: CorrelateOptions
+    nets: tuple[str, str]
+    pairs: tuple[tuple[str, str], ...]
+
+    name: ClassVar[str] = "correlate"
+    version: ClassVar[int] = 1
+
+    @classmethod
+    def bind(cls, options: CorrelateOptions, plan: "Plan") -> "Correlate":
+        """Resolve names against the plan; UserError where a network, a layer or equal positions are missing."""
+        nets = options.nets or tuple(plan.nets)[:2]
+        if len(nets) < 2:
+            raise UserError("steps.correlate: needs two networks; add one under nets.")
+        for net in nets:
+            if net not in plan.nets:
+                raise UserError(f"steps.correlate.nets: there is no network {net!r}; {nearest(net, list(plan.nets))}")
+        pairs = tuple((f"{nets[0]}/{a}", f"{nets[1]}/{b}") for a, b in _layer_pairs(options.pairs, nets, plan))
+        return cls(options, (nets[0], nets[1]), pairs)
+
+    def identity(self) -> dict[str, Any]:
+        """The pairs and every option."""
+        return {"pairs": self.pairs, **self.options.model_dump(mode="json", exclude={"nets", "pairs"})}
+
+    def needs(self) -> Needs:
+        """Samples of all layers that are paired."""
+        return Needs(samples=frozenset(layer for pair in self.pairs for layer in pair))
+
+    def blocks(self) -> list[Pair]:
+        """Every block of cross-products: between, permuted, and within each layer once."""
+        between = [Pair(x, y, permuted) for x, y in self.pairs for permuted in (False, True)]
+        return between + [Pair(layer, layer) for layer in sorted(self.needs().samples)]
+
+    def result_bytes(self, plan: "Plan") -> int:
+        """Float64 sums of all blocks, by group."""
+        sizes = [(plan.units_of(block.x), plan.units_of(block.y)) for block in self.blocks()]
+        return 8 * plan.groups * sum(x * y + 2 * (x + y) + 1 for x, y in sizes)
+
+    def split(self, plan: "Plan", limit_bytes: int) -> list[Step]:
+        """As many pairs to a block as fit."""
+        parts: list[Correlate] = []
+        for pair in self.pairs:
+            grown = replace(parts[-1], pairs=(*parts[-1].pairs, pair)) if parts else None
+            if grown and grown.result_bytes(plan) <= limit_bytes:
+                parts[-1] = grown
+            else:
+                parts.append(replace(self, pairs=(pair,)))
+        return list(parts)
+
+    def reducer(self, plan: "Plan") -> "Sums":
+        """Sums of one unit."""
+        return Sums(self, plan)
+
+    def merge(self, left: Arrays, right: Arrays) -> Arrays:
+        """Sums add."""
+        return {name: left[name] + right[name] for name in left}
+
+    def finish(self, plan: "Plan", arrays: Arrays) -> dict[str, xr.Dataset]:
+        """One dataset a pair of layers, named by the layer, or by both where they differ."""
+        results = {}
+        for x, y in self.pairs:
+            between, permuted = (_restored(arrays, plan, Pair(x, y, p)) for p in (False, True))
+            within_a, within_b = (_restored(arrays, plan, Pair(layer, layer)) for layer in (x, y))
+            dataset = numbers(between, permuted, within_a, within_b, self.options, plan.seed)
+            a, b = (layer.partition("/")[2] for layer in (x, y))
+            dataset.attrs.update(net_a=self.nets[0], net_b=self.nets[1], layer_a=a, layer_b=b)
+            results[a if a == b else f"{a}--{b}"] = dataset
+        return results
+
+    def present(self, plan: "Plan", results: dict[str, xr.Dataset], views: "Views") -> "Presentation":
+        """Matrices, sorted correlations, pairing curves, matched filters and the table of layers."""
+        from jobs.steps.correlate_plates import presentation
+
+        return presentation(plan, results, views)
+
+
+class Sums:
+    """Running comoments of one unit."""
+
+    def __init__(self, step: Correlate, plan: "Plan"):
+        pivots = {layer: plan.pivot(layer) for layer in step.needs().samples}
+        self.accumulator = Accumulator(step.blocks(), pivots, plan.groups)
+
+    def update(self, batch: Batch) -> None:
+        """Add a batch's samples."""
+        self.accumulator.add(batch.samples, batch.groups, batch.derangement)
+
+    def arrays(self) -> Arrays:
+        """Every sum by block and field; pivots stay in the plan."""
+        found = self.accumulator.comoments()
+        return {_place(pair, name): getattr(found[pair], name) for pair in found for name in SUMMED}
+
+
+def _place(pair: Pair, name: str) -> str:
+    return f"{pair.x}|{pair.y}|{'permuted' if pair.permuted else 'aligned'}|{name}"
+
+
+def _restored(arrays: Arrays, plan: "Plan", pair: Pair) -> Comoments:
+    sums = {name: arrays[_place(pair, name)] for name in SUMMED}
+    return Comoments(pivot_x=plan.pivot(pair.x), pivot_y=plan.pivot(pair.y), **sums)
+
+
+def _layer_pairs(
+    asked: Literal["same", "all"] | tuple[tuple[str, str], ...], nets: tuple[str, ...], plan: "Plan"
+) -> list[tuple[str, str]]:
+    layers = plan.layers_of(nets[0]), plan.layers_of(nets[1])
+    if asked == "all":
+        pairs = [(a, b) for a in layers[0] for b in layers[1] if _comparable(plan, nets, a, b)]
+        if not pairs:
+            raise UserError(
+                "steps.correlate: no two layers have equal positions; set extract.positions to mean or center."
+            )
+        return pairs
+    pairs = _counterparts(nets, layers) if asked == "same" else list(asked)
+    for pair in pairs:
+        for layer, net, known in zip(pair, nets, layers, strict=True):
+            if layer not in known:
+                raise UserError(
+                    f"steps.correlate.pairs: {layer!r} is no studied layer of {net}; {nearest(layer, known)}"
+                )
+        if not _comparable(plan, nets, *pair):
+            _refuse_positions(plan, [f"{net}/{layer}" for net, layer in zip(nets, pair, strict=True)])
+    return pairs
+
+
+def _counterparts(nets: tuple[str, ...], layers: tuple[list[str], list[str]]) -> list[tuple[str, str]]:
+    if len(layers[0]) != len(layers[1]):
+        raise UserError(
+            f"steps.correlate: {nets[0]} has {len(layers[0])} layers and {nets[1]} {len(layers[1])}; "
+            "write the pairs: steps.correlate.pairs: [[layer, layer], ...]."
+        )
+    return list(zip(*layers, strict=True))
+
+
+def _refuse_positions(plan: "Plan", pair: list[str]) -> NoReturn:
+    sizes = [f"{plan.shapes[layer][1]} x {plan.shapes[layer][2]}" for layer in pair]
+    raise UserError(
+        f"steps.correlate: {pair[0]} has {sizes[0]} positions and {pair[1]} {sizes[1]}: "
+        "pair layers of equal size, or set extract.positions to mean or center."
+    )
+
+
+def _comparable(plan: "Plan", nets: tuple[str, ...], a: str, b: str) -> bool:
+    return plan.positions_of(f"{nets[0]}/{a}") == plan.positions_of(f"{nets[1]}/{b}")

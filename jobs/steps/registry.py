@@ -1,0 +1,22 @@
+"""Steps by the name that study files use."""
+
+from typing import TYPE_CHECKING, Any
+
+from jobs.steps.correlate import Correlate
+from jobs.steps.evaluate import Evaluate
+from jobs.steps.step import Step
+
+if TYPE_CHECKING:
+    from jobs.plan import Plan
+    from jobs.study import Study
+
+STEPS: dict[str, Any] = {step.name: step for step in (Evaluate, Correlate)}
+
+
+def bind(study: "Study", plan: "Plan") -> list[Step]:
+    """The study's steps, bound to its plan; the accuracies of its networks are always among them."""
+    asked = [(spec.name, spec.options) for spec in study.steps]
+    steps: list[Step] = [STEPS[name].bind(options, plan) for name, options in asked]
+    if not any(step.name == Evaluate.name for step in steps):
+        steps.insert(0, Evaluate(tuple(plan.nets)))
+    return steps
