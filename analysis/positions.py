@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Literal
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -41,16 +42,16 @@ def samples(
     places: Int[Tensor, "images count"] | None = None,
 ) -> Float[Tensor, "images positions channels"]:
     """The samples of each image under `policy`, contiguous, in memory of their own; a number needs `places`."""
-    images, channels, height, width = maps.shape
+    images, _, height, width = maps.shape
     if policy == "center":
         return maps[:, :, height // 2, width // 2].clone()[:, None, :]
     if policy == "mean":
         return maps.mean(dim=(2, 3))[:, None, :]
-    flat = maps.flatten(2)
+    rows = maps.flatten(2).transpose(1, 2)
     if policy != "all" and policy < height * width:
         if places is None:
             raise ValueError("A drawn policy needs the places.")
-        flat = flat.gather(2, places[:, None, :].expand(images, channels, places.shape[1]))
-    rows = flat.transpose(1, 2).contiguous()
-    # A map of one position is contiguous already and would still alias the layer's output.
-    return rows.clone() if rows.data_ptr() == maps.data_ptr() else rows
+        return rows[torch.arange(images, device=maps.device)[:, None], places]
+    copied = rows.contiguous()
+    # Channels-last maps, and maps of one position, are contiguous rows already and would alias the layer's output.
+    return copied.clone() if copied.data_ptr() == maps.data_ptr() else copied

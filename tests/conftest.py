@@ -1,10 +1,21 @@
-"""Options and fixtures of every test: --slow, the research data sets, one Ray for the whole session."""
+"""Options and fixtures of every test: --slow, the research data sets, one Ray and one S3 server for the session.
 
+Shapes in the signatures of `analysis` are checked while tests run, where beartype is installed.
+"""
+
+import importlib.util
 import os
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jaxtyping import install_import_hook
+
+if importlib.util.find_spec("beartype"):
+    import tests.shapes  # noqa: F401 (the hook looks it up as an attribute of its package)
+
+    install_import_hook("analysis", "tests.shapes.checked")
 
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
@@ -40,3 +51,23 @@ def ray_session() -> Iterator[None]:
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
     yield
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def bucket_url() -> Iterator[str]:
+    """The address of an empty bucket; the server's own is in the environment, as on any machine that uses S3."""
+    server_module = pytest.importorskip("moto.server")
+    pytest.importorskip("obstore")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/vitrine", method="PUT")).close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", endpoint)
+        patch.setenv("AWS_ALLOW_HTTP", "true")
+        patch.setenv("AWS_REGION", "us-east-1")
+        patch.setenv("AWS_ACCESS_KEY_ID", "reader")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "never-pickled")
+        yield "s3://vitrine"
+    server.stop()

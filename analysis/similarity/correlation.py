@@ -7,7 +7,9 @@ from analysis.comoments import Comoments
 
 
 def correlation(comoments: Comoments) -> Float[np.ndarray, "units_x units_y"]:
-    """Pearson's r of every pair of units, signed, in [-1, 1]; NaN where a unit is constant."""
+    """Pearson's r of every pair of units, signed, in [-1, 1]; NaN where a unit is constant, or without samples."""
+    if not comoments.rows:
+        return np.full(comoments.cross.shape[1:], np.nan)
     scale = np.sqrt(np.outer(comoments.variance_x(), comoments.variance_y()))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.clip(np.where(scale > 0, comoments.covariance() / scale, np.nan), -1.0, 1.0)

