@@ -16,8 +16,9 @@ from analysis.arrays import Array, as_float64, device_of, namespace
 BLOCK_ROWS = 16_384
 """Rows of one float32 product: its rounding stays near 1e-7 of the sum, and the block near the cache."""
 
-CONSTANT = 1e-6
-"""A variance below this share of the mean square about the pivot is float32 rounding, not signal."""
+CONSTANT = 1e-5
+"""A variance below this share of the mean square about the pivot is float32 rounding, not signal: a product's sum of
+16,384 equal squares is off by 6e-6 of itself."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ SUMMED = ("n", "sum_x", "sum_y", "square_x", "square_y", "cross")
 
 
 class Pair(NamedTuple):
-    """Two named sets of units whose cross-products are wanted; `permuted`: the second one's images are deranged."""
+    """Two named sets of units whose cross-products are wanted; `permuted`: each image of the second is another's."""
 
     x: str
     y: str
@@ -99,7 +100,9 @@ class Pair(NamedTuple):
 class Accumulator:
     """Streams aligned samples of several named sets of units into Comoments of chosen pairs of them.
 
-    Sums of every set are formed once for all its pairs, on the device of the samples.
+    Sums of every set are formed once for all its pairs, on the device of the samples. A permuted pair holds what
+    chance alone gives: within a run of images of one group, every image meets the second set of the next one in turn,
+    never its own; an image alone in its run is left out.
     """
 
     def __init__(self, pairs: Sequence[Pair], pivots: Mapping[str, Float[np.ndarray, " units"]], groups: int):
@@ -109,24 +112,18 @@ class Accumulator:
         self.sums: dict[Pair, dict[str, Array]] = {}
 
     def add(
-        self,
-        samples: Mapping[str, Float[Array, "images positions units"]],
-        groups: Int[np.ndarray, " images"],
-        derangement: Int[np.ndarray, " images"] | None = None,
+        self, samples: Mapping[str, Float[Array, "images positions units"]], groups: Int[np.ndarray, " images"]
     ) -> None:
-        """Add a batch whose images lie group by group. Without a derangement the permuted pairs are left out."""
+        """Add a batch whose images lie group by group."""
         samples = {name: self._about_pivot(name, samples[name]) for name in self.pivots}
-        image_sums = {name: _image_sums(x) for name, x in samples.items()}
         for pair in self.pairs:
-            x, y, y_sums = samples[pair.x], samples[pair.y], image_sums[pair.y]
+            x, y = samples[pair.x], samples[pair.y]
             if x.shape[:2] != y.shape[:2]:
                 raise ValueError(f"{pair.x} has samples {tuple(x.shape[:2])} and {pair.y} has {tuple(y.shape[:2])}.")
-            if pair.permuted:
-                if derangement is None:
-                    continue
-                order = namespace(y).asarray(derangement, device=device_of(y))
-                y, y_sums = _rows(y, order), tuple(_rows(s, order) for s in y_sums)
-            self._add_pair(pair, x, y, (*image_sums[pair.x], *y_sums), groups)
+            if pair not in self.sums:
+                self.sums[pair] = _zeros(self.groups, x, y)
+        for group, start, stop in _runs(groups):
+            self._add_run(group, {name: x[start:stop, :, :] for name, x in samples.items()})
 
     def comoments(self) -> dict[Pair, Comoments]:
         """What was added so far, on the host; a pair that saw nothing has zeros."""
@@ -138,14 +135,24 @@ class Accumulator:
             raise ValueError(f"{name} has {x.shape[2]} units, its pivot {len(pivot)}.")
         return x - namespace(x).asarray(pivot, dtype=x.dtype, device=device_of(x)) if pivot.any() else x
 
-    def _add_pair(self, pair: Pair, x: Array, y: Array, image_sums: tuple[Array, ...], groups: np.ndarray) -> None:
-        into = self.sums.setdefault(pair, _zeros(self.groups, x, y))
-        positions = x.shape[1]
-        for group, start, stop in _runs(groups):
-            into["n"][group] += (stop - start) * positions
-            for name, values in zip(("sum_x", "square_x", "sum_y", "square_y"), image_sums, strict=True):
-                into[name][group, ...] += namespace(values).sum(values[start:stop, :], axis=0)
-            _add_products(into["cross"], group, _flat(x, start, stop), _flat(y, start, stop))
+    def _add_run(self, group: int, run: Mapping[str, Array]) -> None:
+        """Images of one group. A set's squares are the diagonal of its own products, where these are wanted anyway."""
+        images = next(iter(run.values())).shape[0]
+        products = {pair: _products(run[pair.x], run[pair.y], pair.permuted) for pair in self.pairs}
+        sums = {name: _sum(x) for name, x in run.items()}
+        squares = {
+            name: _diagonal(products[Pair(name, name)]) if Pair(name, name) in products else _square(x)
+            for name, x in run.items()
+        }
+        for pair in self.pairs:
+            if pair.permuted and images == 1:
+                continue
+            into = self.sums[pair]
+            into["n"][group] += images * run[pair.x].shape[1]
+            into["cross"][group, ...] += products[pair]
+            for side, name in (("x", pair.x), ("y", pair.y)):
+                into[f"sum_{side}"][group, ...] += sums[name]
+                into[f"square_{side}"][group, ...] += squares[name]
 
     def _comoments(self, pair: Pair) -> Comoments:
         pivot_x, pivot_y = self.pivots[pair.x], self.pivots[pair.y]
@@ -174,22 +181,36 @@ def _runs(groups: Int[np.ndarray, " images"]) -> Iterator[tuple[int, int, int]]:
             yield int(groups[start]), start, stop
 
 
-def _image_sums(x: Array) -> tuple[Array, Array]:
-    """Sum and sum of squares over the positions of each image, (images, units), float64."""
+def _products(x: Array, y: Array, permuted: bool) -> Array:
+    """Cross-products over images and positions, (units_x, units_y), float64; `permuted`: y from the next image."""
+    if not permuted:
+        return _blocks(_rows(x), _rows(y))
+    last = x.shape[0] - 1
+    return _blocks(_rows(x[:last, :, :]), _rows(y[1:, :, :])) + _blocks(_rows(x[last:, :, :]), _rows(y[:1, :, :]))
+
+
+def _blocks(x: Array, y: Array) -> Array:
     xp = namespace(x)
-    return xp.astype(xp.sum(x, axis=1), xp.float64), xp.astype(xp.sum(x * x, axis=1), xp.float64)
-
-
-def _rows(x: Array, order: Array) -> Array:
-    return namespace(x).take(x, order, axis=0)
-
-
-def _flat(x: Array, start: int, stop: int) -> Array:
-    return namespace(x).reshape(x[start:stop, :, :], (-1, x.shape[2]))
-
-
-def _add_products(cross: Array, group: int, x: Array, y: Array) -> None:
-    xp = namespace(x)
+    total = xp.zeros((x.shape[1], y.shape[1]), dtype=xp.float64, device=device_of(x))
     for start in range(0, x.shape[0], BLOCK_ROWS):
         block = slice(start, min(start + BLOCK_ROWS, x.shape[0]))
-        cross[group, ...] += xp.astype(xp.matmul(x[block, :].T, y[block, :]), xp.float64)
+        total += xp.astype(xp.matmul(x[block, :].T, y[block, :]), xp.float64)
+    return total
+
+
+def _rows(x: Array) -> Array:
+    return namespace(x).reshape(x, (-1, x.shape[2]))
+
+
+def _sum(x: Array) -> Array:
+    """Sum over images and positions, (units,), float64."""
+    xp = namespace(x)
+    return xp.sum(xp.astype(xp.sum(x, axis=1), xp.float64), axis=0)
+
+
+def _square(x: Array) -> Array:
+    return _sum(x * x)
+
+
+def _diagonal(products: Array) -> Array:
+    return namespace(products).linalg.diagonal(products)

@@ -230,11 +230,11 @@ def _unit_problems(store: ActivationStore, unit: Unit, record: Record) -> list[s
         except FileNotFoundError:
             problems.append(f"{name} is missing")
             continue
-        problems += [
-            f"{name} has {what} {actual[what]}, its record {expected[what]}"
-            for what in actual
-            if actual[what] != expected[what]
+        other = [
+            f"{what} {actual[what]}, its record {expected[what]}" for what in actual if actual[what] != expected[what]
         ]
+        if other:
+            problems.append(f"{name} has {'; '.join(other)}")
     return problems
 
 

@@ -24,6 +24,8 @@ CodeOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and no progress.")]
 
 DONE, FAILED, USER_ERROR, INCOMPLETE = 0, 1, 2, 75
+INTERRUPTED = 130
+"""What typer makes of a KeyboardInterrupt."""
 
 
 @app.command()
@@ -90,14 +92,16 @@ def main() -> None:
 def _guarded(command: Callable[..., Any]) -> int:
     """What a command's end means to the caller: a one-line message on stderr and a code."""
     try:
-        command(standalone_mode=False)
+        code = command(standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except typer.Exit as end:
-        return int(end.exit_code)
-    except KeyboardInterrupt:
-        return _said("Interrupted: run the same command again to go on.", INCOMPLETE)
+        code = end.exit_code
     except Exception as error:
         return _code_of(error)
-    return DONE
+    if code == INTERRUPTED:
+        return _said("Interrupted: run the same command again to go on.", INCOMPLETE)
+    return code if isinstance(code, int) else DONE
 
 
 def _code_of(error: Exception) -> int:
@@ -105,8 +109,11 @@ def _code_of(error: Exception) -> int:
     from cluster.stop import Drained
     from jobs.errors import FailedError, UserError
 
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error, file=sys.stderr)
+        return USER_ERROR
     if hasattr(error, "format_message"):  # typer's own: a missing argument, an unknown option
-        return _said(f"{error.format_message()} See vitrine --help.", USER_ERROR)
+        return _said(f"{error.format_message().rstrip('.')}. See vitrine --help.", USER_ERROR)
     if isinstance(error, UserError | Refused):
         return _said(str(error), USER_ERROR)
     if isinstance(error, Drained):

@@ -1,4 +1,4 @@
-"""Batches of a work unit, from the networks or from the store: the same rows, groups and derangements either way."""
+"""Batches of a work unit, from the networks or from the store: the same rows and groups either way."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,6 @@ from torch import Tensor
 
 from analysis.activations import complete, recorded
 from analysis.positions import drawn, samples
-from analysis.similarity.noise import derangement
 from cluster.ledger import Ledger
 from cluster.store import ActivationStore
 from cluster.units import Unit, cut
@@ -49,9 +48,9 @@ class Forward:
         wanted = {layer.partition("/")[0] for layer in needs.layers | store} | needs.logits
         names = [name for name in plan.nets if name in wanted]
         self.layout = _layout(plan)
-        self.nets = {
-            name: inputs.net(name, plan.nets[name]).to(plan.device, memory_format=self.layout) for name in names
-        }
+        self.nets = {name: inputs.net(name, plan.nets[name]).to(plan.device) for name in names}
+        for net in self.nets.values():
+            net.to(memory_format=self.layout)
         self.decode = Decoder(inputs, {name: plan.nets[name].in_shape for name in names})
         self.places = Places(plan)
         self.half = torch.float16 if plan.dtype == "float16" else torch.float32
@@ -98,10 +97,18 @@ class Forward:
             return Taken(
                 self.places.samples(maps) if key in self.needs.samples else None,
                 maps.clone() if key in self.needs.maps else None,
-                maps.to(self.half, memory_format=torch.contiguous_format).cpu().numpy() if key in self.store else None,
+                self._stored(maps) if key in self.store else None,
             )
 
         return take
+
+    def _stored(self, maps: Tensor) -> np.ndarray:
+        """Maps as the store keeps them; what its dtype cannot hold stays float32: the writer names the value."""
+        low, high = maps.aminmax()
+        if max(-float(low), float(high)) > torch.finfo(self.half).max:
+            return maps.cpu().numpy()
+        # Converting first halves the bytes that the transposition moves.
+        return maps.to(self.half).contiguous().cpu().numpy()
 
 
 class Stored:
@@ -177,15 +184,14 @@ def cut_rows(unit: Unit, batch: int) -> list[tuple[int, int]]:
 
 
 def frame(plan: Plan, manifest: Manifest, rows: np.ndarray, valid: np.ndarray) -> Batch:
-    """A batch without activations: its valid images, their groups, and the derangement of the noise floor."""
+    """A batch without activations: its valid images and their groups."""
     kept = rows[valid]
     entries = [manifest.entries[row] for row in kept]
     return Batch(
         rows=kept,
         ids=tuple(entry.id for entry in entries),
         labels=np.array([entry.label for entry in entries], np.int64),
-        groups=manifest.groups[kept] * plan.groups // GROUPS,
-        derangement=derangement(len(kept), np.random.default_rng([plan.seed, int(rows[0])])),
+        groups=manifest.groups[kept].astype(np.int64) * plan.groups // GROUPS,
     )
 
 

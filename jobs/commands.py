@@ -25,9 +25,8 @@ def run_study(name: str, overrides: list[str], allow_code: tuple[str, ...], as_j
     if as_json:
         print(encoder.dumps(vars(done)))
     else:
-        state = (
-            f"{done.computed_units} units in {done.seconds:.0f} s" if done.computed_units else "nothing left to compute"
-        )
+        units = f"{done.computed_units} unit{'s' if done.computed_units > 1 else ''}"
+        state = f"{units} in {done.seconds:.0f} s" if done.computed_units else "nothing left to compute"
         print(f"{done.report}\n{state}; everything is in {done.folder}")
 
 
@@ -82,16 +81,18 @@ def redraw(name: str, overrides: list[str], allow_code: tuple[str, ...]) -> None
     """`vitrine report`: from the results alone."""
     from jobs.inputs import Inputs
     from jobs.passes import layout
+    from jobs.prepare import measured
     from jobs.results import is_finished
     from jobs.run import draw
 
     study = load(name, overrides)
     plan, folder = _known(study)
-    found = layout(study, plan)
+    inputs = Inputs(study, open_blobs(study.runs), allow_code)
+    found = layout(study, measured(inputs, plan))  # the run may hold layers that the study does not name any more
     missing = [work.name for work in found.works if not is_finished(folder, work.name)]
     if missing:
         raise UserError(f"{folder.url}: {missing[0]} has no results yet; finish it with `vitrine run {name}`.")
-    draw(Inputs(study, open_blobs(study.runs), allow_code), found, folder)
+    draw(inputs, found, folder)
     print(f"{folder.url}/report/index.html")
 
 

@@ -1,8 +1,20 @@
 """The one error that a user may see: a single line with the value, what was expected and the next step."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UserError(Exception):
     """Bad input. The command line prints the message and exits with 2."""
+
+
+@contextmanager
+def within(key: str) -> Iterator[None]:
+    """Errors from inside name their place in the study: `arch: ...` becomes `nets.a.arch: ...`."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{key}.{error}") from error
 
 
 def nearest(name: str, known: list[str] | tuple[str, ...]) -> str:

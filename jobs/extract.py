@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cluster.actors import Task
+from cluster.allocator import keep_freed_memory
 from cluster.blobs import Blobs, open_blobs
 from cluster.errors import Refused
 from cluster.ledger import Ledger, Record
@@ -74,6 +75,13 @@ class Pass:
         """Units that some ledger lacks."""
         return sorted({unit for ledger in self.ledgers().values() for unit in ledger.missing()})
 
+    def pass_over(self) -> None:
+        """Skip, when reading, the units that the store had to do without."""
+        if self.from_store:
+            for unit, reason in Ledger(self.run, self.store_ledger, self.units).skipped().items():
+                for ledger in self.ledgers().values():
+                    ledger.skip(unit, reason)
+
     def needs(self) -> Needs:
         """What all parts together read."""
         needs = Needs()
@@ -86,6 +94,7 @@ class UnitTask:
     """Does units of one pass in one worker."""
 
     def __init__(self, work: Pass):
+        keep_freed_memory()
         self.work, self.ledgers = work, work.ledgers()
         self.units = cut(work.plan.rows, work.plan.unit)
         manifest = Manifest.load(work.run.read(IMAGES))

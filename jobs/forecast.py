@@ -93,7 +93,7 @@ def _result_bytes(found: Layout) -> int:
 def _lines(facts: dict[str, Any], study: Study) -> list[tuple[str, str]]:
     groups = str(facts["groups"])
     if facts["groups"] < GROUPS:
-        groups += f" (lowered from {GROUPS} so that a block's sums fit a quarter of resources.memory)"
+        groups += f" (lowered from {GROUPS} so that a block's sums fit resources.memory)"
     parts = ", ".join(f"{name} {gigabytes(size)}" for name, size in facts["memory_parts"].items())
     stored = (
         f"{facts['stored_layers']} layers in {facts['shards']} shards, {gigabytes(facts['stored_bytes'])} uncompressed"

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +14,9 @@ from torch import Tensor, nn
 from cluster.blobs import Blobs
 from cluster.errors import Refused
 from cluster.folder import Folder
-from jobs.errors import UserError
+from jobs.errors import UserError, within
 from jobs.images.manifest import Manifest
-from jobs.images.preprocess import build_preprocess, probe_image
+from jobs.images.preprocess import build_preprocess
 from jobs.images.source import BadImage, Entry, Source
 from jobs.images.sources import open_source
 from jobs.nets.build import build, default_preprocess
@@ -50,32 +49,31 @@ class Inputs:
         built: dict[str, Preprocess] = {}
         shared: dict[str, Preprocess] = {}
         for name, net in self.study.nets.items():
-            declared = net.preprocess or self.study.images.preprocess
-            how = repr(declared or net.arch)
+            declared = self.study.images.preprocess if net.preprocess is None else net.preprocess
+            how = repr(net.arch if declared is None else declared)
             if how not in shared:
-                default = None if declared else default_preprocess(net.arch)
-                shared[how] = build_preprocess(declared, default, self.allow_code)
+                with within(f"nets.{name}"):
+                    default = default_preprocess(net.arch) if declared is None else None
+                option = f"nets.{name}.preprocess" if net.preprocess else "images.preprocess"
+                shared[how] = build_preprocess(declared, default, self.allow_code, option)
             built[name] = shared[how]
         return built
 
-    def preprocess_digest(self, net: str) -> str:
-        """sha256 of what a network's preprocessing makes of the probe image."""
-        pixels = self.preprocesses[net](probe_image(self.source.mode)).contiguous().numpy()
-        return sha256(f"{pixels.shape}{pixels.dtype}".encode() + pixels.tobytes()).hexdigest()
-
     def in_shape(self, net: str, manifest: Manifest) -> tuple[int, int, int]:
         """Shape of a preprocessed image, read off the first one that decodes."""
+        first = ""
         for entry in manifest.entries:
             try:
                 return _chw(self.preprocesses[net](self.source.load(entry)))
             except BadImage as bad:
-                reason = bad
-        raise UserError(f"images: none of {len(manifest.entries)} can be decoded; the last one: {reason}.")
+                first = first or f"{entry.id} ({bad})"
+        raise UserError(f"images: none of {len(manifest)} can be decoded, first {first}; name other images.")
 
     def blank(self, net: str, plan: NetPlan) -> nn.Module:
         """A network with the weights that its seed draws."""
         spec = self.study.nets[net]
-        return build(spec.arch, plan.in_shape, plan.classes, spec.options, self.allow_code, seed=spec.first_seed())
+        with within(f"nets.{net}"):
+            return build(spec.arch, plan.in_shape, plan.classes, spec.options, self.allow_code, seed=spec.first_seed())
 
     def net(self, name: str, plan: NetPlan) -> nn.Module:
         """A network as the plan describes it, on the CPU in eval mode; Refused where its weights have changed since."""
@@ -84,7 +82,8 @@ class Inputs:
             with local_file(self.root, plan.weights) as path:
                 load_weights(net, path)
         elif plan.weights is not None:
-            load_weights(net, Path(plan.weights))
+            with within(f"nets.{name}"):
+                load_weights(net, Path(plan.weights))
         if plan.state and state_digest(net) != plan.state:
             raise Refused(
                 f"nets.{name}: the weights read here are not those of the plan ({plan.weights or 'seeded'}); "

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from math import ceil, prod
 
 from analysis.comoments import BLOCK_ROWS
 from cluster.geometry import layer_geometry
@@ -11,14 +11,14 @@ from jobs.errors import UserError
 from jobs.plan import Plan
 from jobs.steps.step import Step
 
-PROCESS_BYTES = 700_000_000
-"""A Python process with torch, before any network."""
+PROCESS_BYTES = 1_100_000_000
+"""A worker before any network: 950 MB measured with torch, torchvision, Zarr and scikit-learn; 990 if it draws."""
 
 FORWARD_COPIES = 3
 """Largest layers that a forward pass holds at once: input, output and the library's own buffer."""
 
-RESULT_SHARE = 4
-"""A block's result may take at most this part of the memory: it is summed, copied, packed and merged."""
+RESULT_COPIES = 4
+"""A block's result is held so often at once: summed, copied, packed and merged. The design's quarter of the memory."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ def projection(plan: Plan, blocks: Sequence[Step], stored: Sequence[str]) -> Pro
         networks=sum(net.parameters for net in plan.nets.values()) * 4,
         images=2 * plan.batch * sum(prod(net.in_shape) for net in plan.nets.values()) * 4,
         activations=kept + FORWARD_COPIES * largest + BLOCK_ROWS * 4,
-        statistics=2 * sum(block.result_bytes(plan) for block in blocks),
+        statistics=RESULT_COPIES * sum(block.result_bytes(plan) for block in blocks),
         writer=writer_bytes(shards),
     )
 
 
 def limit_bytes(memory_bytes: int) -> int:
-    """Largest result of a block."""
-    return memory_bytes // RESULT_SHARE
+    """Largest result of a block: a quarter of what the process leaves."""
+    return max(memory_bytes - PROCESS_BYTES, 0) // RESULT_COPIES
 
 
 def with_fitting_groups(plan: Plan, steps: Sequence[Step], memory_bytes: int) -> Plan:
@@ -69,10 +69,12 @@ def with_fitting_groups(plan: Plan, steps: Sequence[Step], memory_bytes: int) ->
         if largest <= limit:
             return plan
         if plan.groups == 1:
+            least = PROCESS_BYTES + largest * RESULT_COPIES
             raise UserError(
-                f"resources.memory: the smallest block of sums takes {gigabytes(largest)} and may take a quarter of "
-                f"{gigabytes(memory_bytes)}: raise resources.memory to {gigabytes(largest * RESULT_SHARE)} or leave "
-                "the widest layer out."
+                f"resources.memory: the smallest block of sums takes {gigabytes(largest)}, {RESULT_COPIES} times while "
+                f"it is merged, and the process {gigabytes(PROCESS_BYTES)}, but a worker may use "
+                f"{gigabytes(memory_bytes)}: raise resources.memory above {ceil(least / 1e6)}MB, or leave the widest "
+                "layer out."
             )
         plan = plan.model_copy(update={"groups": plan.groups // 2})
 
@@ -82,7 +84,8 @@ def require_fit(projected: Projection, memory_bytes: int) -> None:
     if projected.total > memory_bytes:
         raise UserError(
             f"resources.memory: a worker would hold {gigabytes(projected.total)} ({projected}) but may use "
-            f"{gigabytes(memory_bytes)}: lower images.batch or extract.store, or raise resources.memory."
+            f"{gigabytes(memory_bytes)}: lower images.batch or extract.store, or raise resources.memory to "
+            f"{ceil(projected.total / 1e6)}MB."
         )
 
 

@@ -9,13 +9,16 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from cluster.folder import Folder
-from jobs.errors import UserError
+from jobs.errors import UserError, within
+from jobs.images.augment import build_augment
 from jobs.images.manifest import Manifest
 from jobs.images.preprocess import preprocess_digest
 from jobs.images.source import Entry, Source
 from jobs.images.sources import ImagesSpec, open_source
 from jobs.inputs import Inputs
+from jobs.messages import one_line
 from jobs.nets.build import output_classes
+from jobs.nets.from_code import code_digest
 from jobs.nets.record import FINAL, recipe, recipe_key
 from jobs.nets.samples import decode
 from jobs.nets.training import trained
@@ -37,10 +40,14 @@ def describe(inputs: Inputs, name: str, manifest: Manifest) -> NetPlan:
     """A network as the plan fixes it; one that is trained has no `state` until it is."""
     spec = inputs.study.nets[name]
     in_shape = inputs.in_shape(name, manifest)
+    with within(f"nets.{name}"):
+        classes = output_classes(spec, len(manifest.classes)) or 1
+        build_augment(spec.train.augment if spec.train else None, inputs.allow_code)  # a mistake in it shows now
     about: dict[str, Any] = {
         "arch": spec.arch,
+        "function": digest([spec.arch, spec.options, code_digest(spec.arch, inputs.allow_code)]),
         "in_shape": in_shape,
-        "classes": output_classes(spec, len(manifest.classes)) or 1,
+        "classes": classes,
         "preprocess": preprocess_digest(inputs.preprocesses[name], inputs.source.mode),
         "trained": spec.train is not None,
     }
@@ -49,13 +56,13 @@ def describe(inputs: Inputs, name: str, manifest: Manifest) -> NetPlan:
     parameters = sum(parameter.numel() for parameter in net.parameters())
     if spec.train is not None:
         data = data_key(inputs, name, training_set(inputs, name))
-        key = recipe_key(recipe(spec, in_shape, about["classes"], data, inputs.allow_code))
+        key = recipe_key(recipe(spec, in_shape, classes, data, inputs.allow_code))
         weights = f"{training_folder(spec.arch, key)}/{FINAL}"
         return NetPlan(identity=key, weights=weights, state="", parameters=parameters, **about)
     if spec.weights is not None:
         loaded = inputs.net(name, draft.model_copy(update={"weights": str(spec.weights)}))
         return NetPlan(
-            identity=weights_digest(spec.weights), weights=str(spec.weights), state=state_digest(loaded),
+            identity=weights_digest(spec.weights), weights=str(spec.weights.absolute()), state=state_digest(loaded),
             parameters=parameters, **about,
         )  # fmt: skip
     state = state_digest(net)
@@ -118,12 +125,13 @@ def _train(inputs: Inputs, name: str, plan: NetPlan, folder: Path, device: str) 
     assert spec.train is not None
     how: Callable[..., Any] = inputs.preprocesses[name]
     limit, memory = inputs.study.images.max_bad, inputs.study.resources.memory_bytes
-    train = decode(data.source, data.train, how, max_bad=limit, memory_bytes=memory)
-    test = decode(data.test_source, data.test, how, max_bad=limit) if data.test_source and data.test else None
-    record = trained(
-        spec, train, folder, classes=plan.classes, test=test, data_key=data_key(inputs, name, data),
-        device=device, allow_code=inputs.allow_code,
-    )  # fmt: skip
+    with within(f"nets.{name}"):
+        train = decode(data.source, data.train, how, max_bad=limit, memory_bytes=memory)
+        test = decode(data.test_source, data.test, how, max_bad=limit) if data.test_source and data.test else None
+        record = trained(
+            spec, train, folder, classes=plan.classes, test=test, data_key=data_key(inputs, name, data),
+            device=device, allow_code=inputs.allow_code,
+        )  # fmt: skip
     return {"name": name, "test_accuracy": record.test_accuracy, "seconds": record.seconds}
 
 
@@ -136,6 +144,4 @@ def _parsed(images: dict[str, Any], option: str) -> Any:
     try:
         return adapter.validate_python(images)
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in problem["loc"][1:])
-        raise UserError(f"{option}{'.' + place if place else ''}: {problem['msg'].lower()}") from error
+        raise UserError(one_line(error, ImagesSpec, images, option)) from error

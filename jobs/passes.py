@@ -71,20 +71,26 @@ def layout(study: Study, plan: Plan) -> Layout:
             raise UserError(
                 f"steps.{step.name}: {absent[0]} is neither in extract.statistics nor in extract.store: add it to one."
             )
-        identity = {**step.identity(), "source": store_name if from_store else "forward"}
-        name = f"{step.name}-{step_key(plan, step.name, step.version, identity)[:8]}"
+        source = f"{STORE} {STORE_VERSION}" if from_store else "forward"
         blocks = step.split(plan, limit_bytes(study.resources.memory_bytes))
-        names = [name] if len(blocks) == 1 else [f"{name}-{number:02d}" for number in range(len(blocks))]
-        parts = tuple(Part(block, ledger) for block, ledger in zip(blocks, names, strict=True))
-        works.append(Work(step, name, parts, from_store))
-    return Layout(plan, tuple(works), stored, store_name)
+        # A block's ledger is named by its own layers: with other memory, and so other blocks, none is mistaken.
+        parts = tuple(Part(block, _key_name(plan, block, source)) for block in blocks)
+        works.append(Work(step, _key_name(plan, step, source), parts, from_store))
+    once = {work.name: work for work in works}
+    return Layout(plan, tuple(once.values()), stored, store_name)
+
+
+def _key_name(plan: Plan, step: Step, source: str) -> str:
+    """`<step>-<key8>` of a step or of a block of it; statistics of stored activations are not those of the pass."""
+    identity = {**step.identity(), "source": source}
+    return f"{step.name}-{step_key(plan, step.name, step.version, identity)[:8]}"
 
 
 def _packed(parts: Sequence[Part], plan: Plan, limit: int) -> list[tuple[Part, ...]]:
-    """Parts in order, as many to a pass as fit under the limit together."""
+    """Parts in order, each once, as many to a pass as fit under the limit together."""
     groups: list[list[Part]] = []
     size = 0
-    for part in parts:
+    for part in {part.ledger: part for part in parts}.values():
         bytes_here = part.step.result_bytes(plan)
         if groups and size + bytes_here <= limit:
             groups[-1].append(part)

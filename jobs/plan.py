@@ -32,6 +32,8 @@ class NetPlan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     arch: str
+    function: str
+    """sha256 of what the weights are put into: architecture, options, and the file of code of the user's own."""
     identity: str
     """sha256 of the weight file, or of the training recipe."""
     weights: str | None
@@ -77,7 +79,7 @@ class Plan(BaseModel):
     @property
     def key(self) -> str:
         """The run's key, in hex."""
-        nets = {name: [net.identity, net.in_shape, net.preprocess] for name, net in self.nets.items()}
+        nets = {name: [net.function, net.identity, net.in_shape, net.preprocess] for name, net in self.nets.items()}
         parts = [
             self.images,
             nets,

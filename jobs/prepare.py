@@ -1,7 +1,10 @@
 """From a study to its plan: images in order, networks trained, layers measured, pivots probed."""
 
+import json
+import os
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,7 @@ import torch
 from analysis.activations import complete, expand, recorded
 from cluster.blobs import Blobs, open_blobs
 from cluster.events import Listener
+from cluster.folder import Folder
 from cluster.resources import Resources, device_type
 from cluster.stop import Stop
 from cluster.tasks import run_tasks
@@ -18,11 +22,11 @@ from jobs.batches import Forward
 from jobs.errors import UserError, nearest
 from jobs.extract import IMAGES
 from jobs.images.manifest import Manifest, build_manifest
-from jobs.inputs import Inputs
-from jobs.nets.record import RECORD
-from jobs.nets.weights import state_digest
+from jobs.inputs import Inputs, local_file
+from jobs.nets.record import RECORD, checkpoint
+from jobs.nets.weights import state_digest, weights_digest
 from jobs.networks import describe, train_net
-from jobs.plan import GROUPS, PLAN, Plan, digest, versions
+from jobs.plan import GROUPS, PLAN, NetPlan, Plan, digest, versions
 from jobs.steps.step import Needs
 from jobs.study import Study
 
@@ -44,8 +48,19 @@ def known_folder(study: Study, root: Blobs) -> str | None:
     """The folder of an earlier run of the same study, below the runs' root."""
     try:
         return root.read(_request_name(study)).decode()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def require_writable(root: Blobs) -> None:
+    """UserError where the folder of all runs cannot be made; made here, where the study is known to be sound."""
+    if isinstance(root, Folder):
+        try:
+            root.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"runs: {root.url} cannot be made ({error.strerror}); name another folder.") from error
+        if not os.access(root.path, os.W_OK):
+            raise UserError(f"runs: {root.url} may not be written (permission denied); name another folder.")
 
 
 def draft(inputs: Inputs) -> tuple[Plan, Manifest]:
@@ -60,8 +75,13 @@ def draft(inputs: Inputs) -> tuple[Plan, Manifest]:
         threads=study.resources.threads, device=_device(study, inputs.root), dtype=study.extract.dtype,
         positions=study.extract.policy, nets=nets, shapes={}, versions=versions(),
     )  # fmt: skip
-    shapes = {key: shape for name in nets for key, shape in _shapes(inputs, plan, name).items()}
-    return plan.model_copy(update={"shapes": shapes}), manifest
+    return measured(inputs, plan), manifest
+
+
+def measured(inputs: Inputs, plan: Plan) -> Plan:
+    """The plan with the layers that the study names, and no others."""
+    shapes = {key: shape for name in plan.nets for key, shape in _shapes(inputs, plan, name).items()}
+    return plan.model_copy(update={"shapes": shapes})
 
 
 def selected(plan: Plan, patterns: Sequence[str], option: str) -> tuple[str, ...]:
@@ -76,7 +96,7 @@ def selected(plan: Plan, patterns: Sequence[str], option: str) -> tuple[str, ...
 
 def untrained(inputs: Inputs, plan: Plan) -> list[str]:
     """Networks whose training has not finished in any run."""
-    return [name for name, net in plan.nets.items() if net.trained and not _is_trained(inputs.root, net.weights)]
+    return [name for name, net in plan.nets.items() if net.trained and not _is_trained(inputs, name, net)]
 
 
 def train_all(inputs: Inputs, plan: Plan, names: Sequence[str], *, on_event: Listener, stop: Stop) -> None:
@@ -90,35 +110,54 @@ def with_states(inputs: Inputs, plan: Plan) -> Plan:
     nets = dict(plan.nets)
     for name, net in plan.nets.items():
         if net.trained:
+            _require_unchanged(inputs, name, net)
             nets[name] = net.model_copy(update={"state": state_digest(inputs.net(name, net))})
     return plan.model_copy(update={"nets": nets})
+
+
+def _require_unchanged(inputs: Inputs, name: str, net: NetPlan) -> None:
+    """UserError where trained weights are not those that their record describes."""
+    assert net.weights is not None
+    folder = net.weights.rpartition("/")[0]
+    expected = json.loads(inputs.root.read(f"{folder}/{RECORD}"))["weights_sha256"]
+    with local_file(inputs.root, net.weights) as path:
+        found = weights_digest(path)
+    if found != expected:
+        raise UserError(
+            f"nets.{name}: {inputs.root.url}/{net.weights} has sha256 {found[:8]}, its record {expected[:8]}; "
+            "it was changed after training: delete its folder to train again."
+        )
 
 
 def settled(inputs: Inputs, plan: Plan, manifest: Manifest) -> tuple[Plan, Blobs]:
     """The plan with its pivots, written into the run's folder; an earlier one of the same key is read back instead."""
     run = open_blobs(f"{inputs.root.url}/{plan.folder}")
     inputs.root.write(_request_name(inputs.study), plan.folder.encode())
+    images = manifest.save()
+    if not run.exists(IMAGES) or run.read(IMAGES) != images:  # the same images may lie elsewhere by now
+        run.write(IMAGES, images)
     if run.exists(PLAN):
         return _resumed(Plan.load(run), plan, inputs, manifest, run), run
     plan = plan.model_copy(update={"pivots": _pivots(inputs, plan, manifest)})
-    run.write(IMAGES, manifest.save())
     plan.save(run)
     return plan, run
 
 
 def _resumed(saved: Plan, now: Plan, inputs: Inputs, manifest: Manifest, run: Blobs) -> Plan:
-    """The saved plan, grown by layers that the study names now and did not before."""
+    """The saved plan with the networks where they lie now, grown by layers that the study did not name before."""
     changed = [name for name, net in now.nets.items() if saved.nets[name].state != net.state]
     if changed:
         raise UserError(
             f"nets.{changed[0]}: its weights are not those that {run.url} was made with; "
             "restore them, or rename the study for a new run."
         )
-    if not set(now.shapes) - set(saved.shapes):
-        return saved.model_copy(update={"shapes": {key: saved.shapes[key] for key in now.shapes}})
-    grown = saved.model_copy(update={"shapes": {**saved.shapes, **now.shapes}})
-    grown = grown.model_copy(update={"pivots": _pivots(inputs, grown, manifest)})
-    grown.save(run)
+    grown = saved.model_copy(update={"nets": now.nets, "shapes": {**saved.shapes, **now.shapes}})
+    added = {key: shape for key, shape in now.shapes.items() if key not in saved.shapes}
+    if added:
+        pivots = _pivots(inputs, grown.model_copy(update={"shapes": added}), manifest)
+        grown = grown.model_copy(update={"pivots": {**saved.pivots, **pivots}})
+    if grown != saved:
+        grown.save(run)
     return grown.model_copy(update={"shapes": now.shapes})
 
 
@@ -141,9 +180,14 @@ def _resources(study: Study, plan: Plan) -> Resources:
     return study.resources.model_copy(update={"device": plan.device})
 
 
-def _is_trained(root: Blobs, weights: str | None) -> bool:
-    assert weights is not None
-    return root.exists(f"{weights.rpartition('/')[0]}/{RECORD}")
+def _is_trained(inputs: Inputs, name: str, net: NetPlan) -> bool:
+    """Whether the training has finished and left every checkpoint that the study asks for."""
+    declared = inputs.study.nets[name].train
+    assert net.weights is not None
+    assert declared is not None
+    folder = Path(net.weights).parent
+    left = [folder / RECORD, *(checkpoint(folder, epoch) for epoch in declared.checkpoint_epochs())]
+    return all(inputs.root.exists(path.as_posix()) for path in left)
 
 
 @torch.inference_mode()
@@ -155,7 +199,7 @@ def _shapes(inputs: Inputs, plan: Plan, name: str) -> dict[str, tuple[int, int, 
     except (KeyError, ValueError) as error:
         raise UserError(f"layers: in network {name}, {error.args[0]}") from error
     if not layers:
-        raise UserError(f"layers: network {name} has none; name at least one, or '*' for all.")
+        raise UserError(f"layers: none is named of network {name}; name at least one, as conv1, or '*' for all.")
     try:
         with recorded(net, dict.fromkeys(layers, lambda maps: maps.shape[1:])) as outputs:
             net(torch.zeros(1, *plan.nets[name].in_shape))
@@ -167,6 +211,9 @@ def _shapes(inputs: Inputs, plan: Plan, name: str) -> dict[str, tuple[int, int, 
 
 def _pivots(inputs: Inputs, plan: Plan, manifest: Manifest) -> dict[str, list[float]]:
     """Pivots of layers whose units lie far from zero, from the first batch."""
+    # The driver of a cluster may lack its workers' GPUs; what is written to plan.json holds for all of them.
+    device = plan.device if torch.cuda.is_available() else "cpu"
+    plan = plan.model_copy(update={"device": device})
     forward = Forward(inputs, plan, manifest, Needs(samples=frozenset(plan.shapes)), frozenset())
     batch = next(iter(forward.batches(Unit(0, 0, min(plan.batch, plan.rows))))).batch
     pivots = {}

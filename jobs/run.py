@@ -26,7 +26,7 @@ from jobs.inputs import Inputs
 from jobs.memory import with_fitting_groups
 from jobs.passes import Layout, Work, layout
 from jobs.plan import Plan
-from jobs.prepare import draft, settled, train_all, untrained, with_states
+from jobs.prepare import draft, require_writable, settled, train_all, untrained, with_states
 from jobs.report.compose import compose
 from jobs.results import is_finished, write_results
 from jobs.steps.registry import bind
@@ -60,43 +60,51 @@ def run(study: Study, *, allow_code: tuple[str, ...], watch: Watch, stop: Stop) 
         )  # a cluster may have the GPUs that this machine lacks; a Ray of our own starts when needed
     plan, manifest = draft(inputs)
     plan = with_fitting_groups(plan, bind(study, plan), study.resources.memory_bytes)
-    layout(study, plan)  # every mistake in the steps shows before anything is trained
+    found = layout(study, plan)  # every mistake in the steps shows before anything is trained or written
+    found.passes(inputs, found.works)  # and so does a pass that cannot fit
+    require_writable(inputs.root)
     waiting = untrained(inputs, plan)
-    if waiting:
-        with watch("training", len(waiting), 0) as listener:
-            train_all(inputs, plan, waiting, on_event=listener, stop=stop)
-    if stop.requested:
-        raise Drained("stopped before the images were run")
-    plan, folder = settled(inputs, with_states(inputs, plan), manifest)
-    with _alone(folder):
+    with _alone(open_blobs(f"{inputs.root.url}/{plan.folder}")):
+        _train(inputs, plan, waiting, watch, stop)
+        plan, folder = settled(inputs, with_states(inputs, plan), manifest)
         found = layout(study, plan)
         computed = _compute(inputs, found, folder, watch, stop)
         _finish(inputs, found, folder, time.perf_counter() - began, computed)
     return Finished(folder.url, f"{folder.url}/report/index.html", time.perf_counter() - began, computed)
 
 
+def _train(inputs: Inputs, plan: Plan, waiting: list[str], watch: Watch, stop: Stop) -> None:
+    if waiting:
+        with watch("training", len(waiting), 0) as listener:
+            train_all(inputs, plan, waiting, on_event=listener, stop=stop)
+    if stop.requested:
+        raise Drained("stopped before the images were run")
+
+
 def _compute(inputs: Inputs, found: Layout, folder: Blobs, watch: Watch, stop: Stop) -> int:
     """Every pass that is not complete; the number of units computed."""
     unfinished = [work for work in found.works if not is_finished(folder, work.name)]
     plan, computed = found.plan, 0
+    folder.sweep()
     if found.stored:
         shapes = {layer: layer_geometry(plan.shapes[layer], plan.dtype, plan.unit) for layer in found.stored}
         ActivationStore.create(folder, shapes, plan.rows, plan.unit)
     for one in found.passes(inputs, unfinished):
         for ledger in one.ledgers().values():
             sweep(ledger)
+        one.pass_over()
         missing = one.missing()
+        bad = _BadImages(inputs.study, plan, one.ledgers(), missing)
         if missing:
-            _run_pass(one, missing, inputs.study, watch, stop)
+            _run_pass(one, missing, bad, inputs.study, watch, stop)
             computed += len(missing)
     for work in unfinished:
         write_results(folder, work.name, _merged(work, plan, folder), plan)
     return computed
 
 
-def _run_pass(one: Pass, missing: list[int], study: Study, watch: Watch, stop: Stop) -> None:
+def _run_pass(one: Pass, missing: list[int], bad: "_BadImages", study: Study, watch: Watch, stop: Stop) -> None:
     plan, ledgers = one.plan, one.ledgers()
-    bad = _BadImages(study, plan, ledgers, missing)
 
     def done(unit: int, record: Record) -> None:
         bad.add(record)
@@ -157,20 +165,24 @@ def _merged(work: Work, plan: Plan, folder: Blobs) -> dict[str, Any]:
 
 def _finish(inputs: Inputs, found: Layout, folder: Blobs, seconds: float, computed: int) -> None:
     """Figures and the report, then the manifest; nothing where the same steps were drawn before."""
-    steps = [work.name for work in found.works]
-    if not computed and folder.exists(MANIFEST) and json.loads(folder.read(MANIFEST))["steps"] == steps:
-        return
+    if not computed and folder.exists(MANIFEST):
+        drawn = json.loads(folder.read(MANIFEST))
+        if drawn == _manifest(found, drawn["figures"]):
+            return
     draw(inputs, found, folder, seconds)
 
 
 def draw(inputs: Inputs, found: Layout, folder: Blobs, seconds: float | None = None) -> None:
     """Draw every figure and the report again from the results, then write the manifest."""
     plates = compose(inputs, found, folder, seconds)
-    manifest = {
+    folder.write(MANIFEST, json.dumps(_manifest(found, plates), indent=1).encode())
+
+
+def _manifest(found: Layout, plates: list[str]) -> dict[str, Any]:
+    return {
         "run": found.plan.key, "steps": [work.name for work in found.works], "figures": plates,
         "stored": list(found.stored), "store_ledger": found.store_ledger if found.stored else None,
     }  # fmt: skip
-    folder.write(MANIFEST, json.dumps(manifest, indent=1).encode())
 
 
 @contextmanager

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, ValidationError, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from analysis.positions import Policy
 from cluster.resources import Resources
@@ -18,6 +20,9 @@ from jobs.messages import one_line
 from jobs.nets.options import NetSpec
 from jobs.steps.correlate import CorrelateOptions
 from jobs.steps.evaluate import EvaluateOptions
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+"""A name that is also a part of paths."""
 
 
 class Options(BaseModel):
@@ -57,6 +62,8 @@ class Extract(Options):
 class StepSpec(Options):
     """One step: its name and its options."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
     evaluate: EvaluateOptions | None = Field(None, description="Accuracy of each network on the images.")
     correlate: CorrelateOptions | None = Field(None, description="Correlate and match the channels of two networks.")
 
@@ -67,10 +74,17 @@ class StepSpec(Options):
             return {name: {} if options is None else options for name, options in data.items()}
         return {data: {}} if isinstance(data, str) else data
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [handler(core_schema), {"enum": list(cls.model_fields)}]}
+
     @model_validator(mode="after")
     def _one(self) -> "StepSpec":
         if len(self.model_fields_set) != 1:
-            raise ValueError(f"a step is one name with its options, found {len(self.model_fields_set)}")
+            found = ", ".join(sorted(self.model_fields_set)) or "none"
+            raise ValueError(
+                f"expected one step with its options, found {found}; begin each step with a dash of its own"
+            )
         return self
 
     @property
@@ -87,10 +101,10 @@ class StepSpec(Options):
 class Study(Options):
     """A whole study."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run's folder.")]
-    seed: int = Field(0, ge=0, description="Draws positions, derangements and bootstrap samples.")
+    name: Name = Field(description="Names the run's folder.")
+    seed: int = Field(0, ge=0, description="Draws positions and bootstrap samples.")
     images: ImagesSpec
-    nets: Annotated[dict[str, NetSpec], Field(min_length=1, description="The networks, by the names that steps use.")]
+    nets: Annotated[dict[Name, NetSpec], Field(min_length=1, description="The networks, by the names that steps use.")]
     layers: tuple[str, ...] | dict[str, tuple[str, ...]] = Field(
         description="Layers by module name, globs allowed; `name:1` takes an item of a tuple, `name@0` one of several "
         "calls. A mapping gives each network its own."
@@ -101,10 +115,10 @@ class Study(Options):
     runs: str = Field("runs", description="Where runs and trained networks are kept: a folder or s3://bucket/prefix.")
 
     @model_validator(mode="after")
-    def _nets_are_named(self) -> "Study":
-        for name in self.nets:
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-                raise ValueError(f"nets: {name!r} is no name for a network; use letters, digits, '-', '_' and '.'")
+    def _layers_are_of_nets(self) -> "Study":
+        for name in self.layers if isinstance(self.layers, dict) else ():
+            if name not in self.nets:
+                raise ValueError(f"layers: there is no network {name!r}; {nearest(name, list(self.nets))}")
         return self
 
     def layers_of(self, net: str) -> tuple[str, ...]:
@@ -131,18 +145,38 @@ def find(study: str) -> Path:
 def load(study: str, overrides: Sequence[str] = ()) -> Study:
     """Read, override and check a study; UserError with one line that names the key, the value and the fix."""
     path = find(study)
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: no valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(data, dict):
-        raise UserError(f"{path}: expected a mapping with name, images, nets, layers and steps; see `vitrine init`.")
+    data = _read(path)
     for override in overrides:
         _override(data, override)
+    data = _expanded(data, os.environ, str(path))
     try:
-        return Study.model_validate(_expanded(data, os.environ, str(path)))
+        return Study.model_validate(data)
     except ValidationError as error:
-        raise UserError(f"{path}: {one_line(error, Study)}") from error
+        raise UserError(f"{path}: {one_line(error, Study, data)}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); check the path and its permissions.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no text in UTF-8; expected a study in YAML, see `vitrine init`.") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: no valid YAML, {_yaml_fault(error)}; correct it there.") from error
+    if not isinstance(data, dict):
+        found = "nothing" if data is None else "a list" if isinstance(data, list) else repr(data)
+        raise UserError(
+            f"{path}: found {found}, expected a mapping with name, images, nets, layers and steps; see `vitrine init`."
+        )
+    return data
+
+
+def _yaml_fault(error: yaml.YAMLError) -> str:
+    """Where and what, without the parser's excerpts."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    return f"{where}{problem or ' '.join(str(error).split())}"
 
 
 class _Loader(yaml.SafeLoader):
@@ -150,9 +184,10 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        repeated = {str(key) for key in keys if keys.count(key) > 1}
-        if repeated:
-            raise yaml.YAMLError(f"key {', '.join(sorted(repeated))} is given twice{node.start_mark}")
+        for number, key in enumerate(keys):
+            if key in keys[:number]:
+                mark = node.value[number][0].start_mark
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", mark)
         return super().construct_mapping(node, deep)
 
 
@@ -161,14 +196,33 @@ def _override(data: dict[str, Any], text: str) -> None:
     path, equals, value = text.partition("=")
     if not equals or not path:
         raise UserError(f"--set {text!r}: write key=value, as in --set images.batch=64.")
+    try:
+        wanted = yaml.load(value, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {text!r}: no valid YAML, {_yaml_fault(error)}; quote it for the shell.") from error
     *parents, last = path.split(".")
     here: Any = data
-    try:
-        for key in parents:
-            here = here[int(key)] if isinstance(here, list) else here.setdefault(key, {})
-        here[int(last) if isinstance(here, list) else last] = yaml.safe_load(value)
-    except (IndexError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise UserError(f"--set {text!r}: {path} leads to no key of the study ({error}).") from error
+    for number, key in enumerate(parents):
+        here = _below(here, key, text, parents[:number])
+    if isinstance(here, dict):
+        here[last] = wanted
+    else:
+        _below(here, last, text, parents)
+        here[int(last)] = wanted
+
+
+def _below(here: Any, key: str, text: str, parents: list[str]) -> Any:
+    """What lies at `key`; a mapping grows, a list is indexed from 0."""
+    if isinstance(here, dict):
+        if here.get(key) is None:
+            here[key] = {}
+        return here[key]
+    where = ".".join(parents)
+    if not isinstance(here, list):
+        raise UserError(f"--set {text!r}: {where} is {here!r} and holds no keys; set {where} itself.")
+    if not key.isdecimal() or int(key) >= len(here):
+        raise UserError(f"--set {text!r}: {where} is a list; expected a number in 0..{len(here) - 1}, not {key!r}.")
+    return here[int(key)]
 
 
 def _expanded(value: Any, variables: Mapping[str, str], where: str) -> Any:

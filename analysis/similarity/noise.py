@@ -1,21 +1,11 @@
-"""What chance alone gives, and how far a number moves with the images: derangements, group bootstrap, intervals.
+"""How far a number moves with the images: group bootstrap, intervals.
 
 The image is the sampling unit, never a position: positions of one image are not independent. Images lie in fixed
 groups, and a bootstrap draw resamples groups.
 """
 
 import numpy as np
-from jaxtyping import Float, Int
-
-
-def derangement(count: int, generator: np.random.Generator) -> Int[np.ndarray, " count"] | None:
-    """A random cyclic order without a fixed point (Sattolo, 1986); None for fewer than two."""
-    if count < 2:
-        return None
-    order = generator.permutation(count)
-    image = np.empty(count, np.int64)
-    image[order] = np.roll(order, -1)
-    return image
+from jaxtyping import Float
 
 
 def group_weights(

@@ -67,9 +67,10 @@ class Preprocess:
             try:
                 value = step(value)
             except (RuntimeError, TypeError, ValueError) as error:
+                other = "RGB" if image.mode == "L" else "L"
                 raise UserError(
                     f"{self._option}: {name} fails on a picture of {image.width} x {image.height} in mode {image.mode} "
-                    f"({one_line(error)}). Change {name}, or set images.mode to RGB or L."
+                    f"({one_line(error)}). Set images.mode: {other}, or write transforms that suit such pictures."
                 ) from error
         if not isinstance(value, torch.Tensor) or value.dtype != torch.float32 or value.ndim != 3:
             found = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__

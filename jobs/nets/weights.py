@@ -111,7 +111,8 @@ def _torch_file(path: Path) -> Any:
             "save net.state_dict() as safetensors."
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise UserError(f"weights: {path} is not a readable torch file ({one_line(error)}); fetch it again.") from error
+        reason = "no archive of tensors" if isinstance(error, KeyError) else one_line(error)
+        raise UserError(f"weights: {path} is not a readable torch file ({reason}); fetch it again.") from error
 
 
 def _unwrapped(content: Any, path: Path) -> dict[str, Tensor]:

@@ -1,11 +1,12 @@
 """From a finished run to its report: every step presents itself, this puts it on one page with what was run."""
 
 import json
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cluster.blobs import Blobs
 from cluster.ledger import Ledger
-from jobs.figures.plate import save
+from jobs.figures.plate import plate_name, save
 from jobs.inputs import Inputs
 from jobs.nets.record import RECORD
 from jobs.passes import Layout
@@ -18,41 +19,64 @@ from jobs.steps.presentation import Views
 
 def compose(inputs: Inputs, found: Layout, folder: Blobs, seconds: float | None) -> list[str]:
     """Draw all figures and write the page; the names of the figures."""
-    plan = found.plan
+    plan, shown = found.plan, _presented(inputs, found, folder)
+    bad, skipped = _left_out(found, folder)
+    report = Report(
+        title=plan.name,
+        summary=_summary(inputs, plan, bad),
+        networks=[_network(inputs, plan, name, shown.accuracy) for name in plan.nets],
+        images=_images(inputs, plan, bad),
+        versions=list(plan.versions.items()),
+        seconds=_seconds(found, folder) if seconds is None else seconds,
+        layer_tables=shown.tables,
+        plates=shown.plates,
+        links=_links(found),
+        warnings=[*shown.warnings, *_left_out_warnings(plan, bad, skipped)],
+    )
+    write_report(report, folder)
+    return [plate.name for plate in shown.plates]
+
+
+@dataclass
+class _Shown:
+    """What all steps together hand to the page."""
+
+    plates: list[PlateEntry] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    accuracy: Any = None
+
+
+def _presented(inputs: Inputs, found: Layout, folder: Blobs) -> _Shown:
+    """Every step's figures, saved, and its tables and warnings."""
+    plan, shown = found.plan, _Shown()
     views = Views(net=lambda name: inputs.net(name, plan.nets[name]))
-    plates: list[PlateEntry] = []
-    tables: list[Table] = []
-    warnings: list[str] = []
-    accuracy = None
     for work in found.works:
         results = read_results(folder, work.name)
         if results is None:
             raise FileNotFoundError(f"{work.name} has no results yet; run the study first.")
-        accuracy = results["accuracy"]["accuracy"].to_pandas() if "accuracy" in results else accuracy
-        shown = work.step.present(plan, results, views)
-        for section, plate in shown.plates:
+        if "accuracy" in results:
+            shown.accuracy = results["accuracy"]["accuracy"].to_pandas()
+        step = work.step.present(plan, results, views)
+        for section, plate in step.plates:
+            if plate.name in {drawn.name for drawn in shown.plates}:  # another step of the same kind drew one
+                plate = replace(plate, name=plate_name(plate.name, work.name.rpartition("-")[2]))
             save(plate, folder)
-            plates.append(PlateEntry(section, plate.name, plate.title, plate.how_to_read))
-        tables += shown.tables
-        warnings += shown.warnings
-    bad = _bad_images(found, folder)
-    warnings += (
-        [f"{len(bad)} of {plan.rows} images could not be decoded and were left out: {_named(bad)}."] if bad else []
-    )
-    report = Report(
-        title=plan.name,
-        summary=_summary(inputs, plan, bad),
-        networks=[_network(inputs, plan, name, accuracy) for name in plan.nets],
-        images=_images(inputs, plan, bad),
-        versions=list(plan.versions.items()),
-        seconds=_seconds(found, folder) if seconds is None else seconds,
-        layer_tables=tables,
-        plates=plates,
-        links=_links(found),
-        warnings=warnings,
-    )
-    write_report(report, folder)
-    return [plate.name for plate in plates]
+            shown.plates.append(PlateEntry(section, plate.name, plate.title, plate.how_to_read))
+        shown.tables += step.tables
+        shown.warnings += step.warnings
+    return shown
+
+
+def _left_out_warnings(plan: Plan, bad: dict[str, str], skipped: dict[int, str]) -> list[str]:
+    warnings = []
+    if bad:
+        warnings.append(f"{len(bad)} of {plan.rows} images could not be decoded and were left out: {_named(bad)}.")
+    for unit, reason in sorted(skipped.items()):
+        last = min((unit + 1) * plan.unit, plan.rows) - 1
+        images = f"images {unit * plan.unit} to {last}"
+        warnings.append(f"Unit {unit} ({images}) failed for good and is in no result: {reason}")
+    return warnings
 
 
 def _summary(inputs: Inputs, plan: Plan, bad: dict[str, str]) -> list[tuple[str, str]]:
@@ -98,14 +122,16 @@ def _images(inputs: Inputs, plan: Plan, bad: dict[str, str]) -> list[tuple[str, 
     ]
 
 
-def _bad_images(found: Layout, folder: Blobs) -> dict[str, str]:
+def _left_out(found: Layout, folder: Blobs) -> tuple[dict[str, str], dict[int, str]]:
+    """Images that could not be decoded and units that were skipped, each with the reason, from all ledgers."""
     plan = found.plan
     bad: dict[str, str] = {}
-    units = -(-plan.rows // plan.unit)
-    for part in found.works[0].parts:
-        for _, record in Ledger(folder, part.ledger, units).records():
+    skipped: dict[int, str] = {}
+    for ledger in sorted({part.ledger for work in found.works for part in work.parts}):
+        for unit, record in Ledger(folder, ledger, -(-plan.rows // plan.unit)).records():
             bad |= {image["id"]: image["reason"] for image in record.get("bad", ())}
-    return bad
+            skipped |= {unit: record["skipped"]} if "skipped" in record else {}
+    return bad, skipped
 
 
 def _named(bad: dict[str, str]) -> str:

@@ -56,8 +56,8 @@ class Correlate:
         for net in nets:
             if net not in plan.nets:
                 raise UserError(f"steps.correlate.nets: there is no network {net!r}; {nearest(net, list(plan.nets))}")
-        pairs = tuple((f"{nets[0]}/{a}", f"{nets[1]}/{b}") for a, b in _layer_pairs(options.pairs, nets, plan))
-        return cls(options, (nets[0], nets[1]), pairs)
+        pairs = [(f"{nets[0]}/{a}", f"{nets[1]}/{b}") for a, b in _layer_pairs(options.pairs, nets, plan)]
+        return cls(options, (nets[0], nets[1]), tuple(dict.fromkeys(pairs)))
 
     def identity(self) -> dict[str, Any]:
         """The pairs and every option."""
@@ -68,9 +68,9 @@ class Correlate:
         return Needs(samples=frozenset(layer for pair in self.pairs for layer in pair))
 
     def blocks(self) -> list[Pair]:
-        """Every block of cross-products: between, permuted, and within each layer once."""
+        """Every block of cross-products, once: between, permuted, and within each layer."""
         between = [Pair(x, y, permuted) for x, y in self.pairs for permuted in (False, True)]
-        return between + [Pair(layer, layer) for layer in sorted(self.needs().samples)]
+        return list(dict.fromkeys(between + [Pair(layer, layer) for layer in sorted(self.needs().samples)]))
 
     def result_bytes(self, plan: "Plan") -> int:
         """Float64 sums of all blocks, by group."""
@@ -124,7 +124,7 @@ class Sums:
 
     def update(self, batch: Batch) -> None:
         """Add a batch's samples."""
-        self.accumulator.add(batch.samples, batch.groups, batch.derangement)
+        self.accumulator.add(batch.samples, batch.groups)
 
     def arrays(self) -> Arrays:
         """Every sum by block and field; pivots stay in the plan."""
@@ -167,8 +167,8 @@ def _layer_pairs(
 def _counterparts(nets: tuple[str, ...], layers: tuple[list[str], list[str]]) -> list[tuple[str, str]]:
     if len(layers[0]) != len(layers[1]):
         raise UserError(
-            f"steps.correlate: {nets[0]} has {len(layers[0])} layers and {nets[1]} {len(layers[1])}; "
-            "write the pairs: steps.correlate.pairs: [[layer, layer], ...]."
+            f"steps.correlate: {nets[0]} has {len(layers[0])} of the layers and {nets[1]} {len(layers[1])}, so they do "
+            f"not pair in order; write steps.correlate.pairs: [[layer of {nets[0]}, layer of {nets[1]}], ...]."
         )
     return list(zip(*layers, strict=True))
 

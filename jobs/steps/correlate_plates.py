@@ -118,6 +118,8 @@ def _matrices(name: str, found: xr.Dataset) -> Plate:
 def _filters(plan: "Plan", results: dict[str, xr.Dataset], views: Views) -> list[Plate]:
     """Filters of the first convolution behind the first pair of layers that comes straight from it."""
     for name, found in results.items():
+        if (found["bipartite"].values == ALONE).all():
+            continue
         sides = [(found.attrs[f"net_{side}"], found.attrs[f"layer_{side}"]) for side in "ab"]
         weights = [_first_filters(views.net(net), layer, plan.units_of(f"{net}/{layer}")) for net, layer in sides]
         if weights[0] is not None and weights[1] is not None and weights[0].shape[1:] == weights[1].shape[1:]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict
+from torch import Tensor
 
 from jobs.report.cells import Cell
 from jobs.report.page import Table
@@ -102,15 +103,15 @@ class Hits:
         labeled = batch.labels >= 0
         self.labeled += float(labeled.sum())
         for net, hits in self.hits.items():
-            hits += _hits(batch.logits[net], batch.labels, labeled)
+            hits += _hits(batch.logits.get(net), batch.labels, labeled)
 
     def arrays(self) -> Arrays:
         """Counts by name."""
         return {"labeled": np.array(self.labeled), **{f"hits/{net}": hits for net, hits in self.hits.items()}}
 
 
-def _hits(logits: Any, labels: np.ndarray, labeled: np.ndarray) -> np.ndarray:
-    if logits.ndim != 2 or (labels[labeled] >= logits.shape[1]).any():
+def _hits(logits: Tensor | None, labels: np.ndarray, labeled: np.ndarray) -> np.ndarray:
+    if logits is None or logits.ndim != 2 or (labels[labeled] >= logits.shape[1]).any():
         return np.full(len(TOP), np.nan)
     strongest = logits.topk(min(max(TOP), logits.shape[1]), dim=1).indices.cpu().numpy()
     correct = (strongest == labels[:, None]) & labeled[:, None]

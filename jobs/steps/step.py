@@ -44,10 +44,10 @@ class Batch:
     ids: tuple[str, ...]
     labels: np.ndarray
     groups: np.ndarray
-    derangement: np.ndarray | None
     samples: Mapping[str, Array] = field(default_factory=dict)
     maps: Mapping[str, Array] = field(default_factory=dict)
     logits: Mapping[str, Tensor] = field(default_factory=dict)
+    """Without the networks whose output is no tensor."""
 
 
 class Reducer(Protocol):

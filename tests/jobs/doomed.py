@@ -65,4 +65,4 @@ def _around_commit(unit: int, after: bool, spring: Callable[[], None]) -> None:
             spring()
         return done
 
-    Ledger.commit = trapped  # type: ignore[method-assign]
+    setattr(Ledger, "commit", trapped)  # noqa: B010 (a replacement that type checkers need not follow)

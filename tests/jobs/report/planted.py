@@ -46,64 +46,48 @@ def planted_layers() -> list[Compared]:
     return [compared("conv1", 16, 16, 0.3), compared("conv2", 32, 32, 0.6, 1), compared("fc1", 64, 64, 1.2, 2)]
 
 
+COLUMNS = (
+    "layer",
+    "channels a",
+    "channels b",
+    "semi-matching, mean",
+    "bipartite, mean",
+    "same partner",
+    "paired at 0.5",
+)
+IMAGES = (("Source", "digits"), ("Shape", "1 x 8 x 8"), ("Images", "1,797"), ("Classes", "10"), ("Skipped", "1"))
+VERSIONS = (("vitrine", "0.1.0"), ("Python", "3.11.9"), ("torch", "2.15.0"), ("ray", "2.60.0"), ("Device", "cpu"))
+SUMMARY = (("Study", "digits"), ("Networks", "2"), ("Layers", "3"), ("Images", "1,797"), ("Time", "2 min 14 s"))
+WARNINGS = (
+    "1 of 1,797 images could not be read and was left out: digits/00042.",
+    "Channel 3 of b at fc1 is constant: its correlations are not defined.",
+)
+SQUEEZENET = NetworkRow(
+    "c", "torchvision:squeezenet1_1", 1_235_496, 0.582, 0.806, "squeezenet1_1.safetensors, sha256 77ab01c2"
+)
+
+
+def section_of(plate: Plate) -> str:
+    """The section that a plate's name begins with."""
+    return SECTIONS.get(plate.name.split("-")[0], "Matched channels")
+
+
 def planted_report(plates: list[Plate]) -> Report:
     """A report of two networks trained from different seeds on the digits."""
-    columns = [
-        "layer",
-        "channels a",
-        "channels b",
-        "semi-matching, mean",
-        "bipartite, mean",
-        "same partner",
-        "paired at 0.5",
-    ]
-    entries = [
-        PlateEntry(
-            SECTIONS.get(plate.name.split("-")[0], "Matched channels"), plate.name, plate.title, plate.how_to_read
-        )
-        for plate in plates
-    ]
+    rows = [layer_row(layer) for layer in planted_layers()]
     return Report(
         title="Two seeds, one task: which channels are the same?",
-        summary=[("Study", "digits"), ("Networks", "2"), ("Layers", "3"), ("Images", "1,797"), ("Time", "2 min 14 s")],
-        networks=[
-            network("a", 1),
-            network("b", 2),
-            NetworkRow(
-                "c", "torchvision:squeezenet1_1", 1_235_496, 0.582, 0.806, "squeezenet1_1.safetensors, sha256 77ab01c2"
-            ),
-        ],
-        images=[
-            ("Source", "digits"),
-            ("Shape", "1 x 8 x 8"),
-            ("Images", "1,797"),
-            ("Classes", "10"),
-            ("Skipped", "1"),
-            ("Manifest", "5d1f0c9a"),
-        ],
-        versions=[
-            ("vitrine", "0.1.0"),
-            ("Python", "3.11.9"),
-            ("torch", "2.15.0"),
-            ("ray", "2.60.0"),
-            ("zarr", "3.1.6"),
-            ("Device", "cpu"),
-        ],
+        summary=SUMMARY,
+        networks=[network("a", 1), network("b", 2), SQUEEZENET],
+        images=IMAGES,
+        versions=VERSIONS,
         seconds=134.2,
         layer_tables=[
-            Table(
-                "Matched channels of a and b",
-                columns,
-                [layer_row(layer) for layer in planted_layers()],
-                "Correlations over all images and positions.",
-            )
+            Table("Matched channels of a and b", COLUMNS, rows, "Correlations over all images and positions.")
         ],
-        plates=entries,
+        plates=[PlateEntry(section_of(plate), plate.name, plate.title, plate.how_to_read) for plate in plates],
         links=[("Correlations and matches", "../results/correlate-1a2b3c4d.zarr"), ("Plan", "../plan.json")],
-        warnings=[
-            "1 of 1,797 images could not be read and was left out: digits/00042.",
-            "Channel 3 of b at fc1 is constant: its correlations are not defined.",
-        ],
+        warnings=WARNINGS,
     )
 
 
