@@ -20,7 +20,7 @@ from jobs.images.manifest import Manifest
 
 @dataclass(frozen=True)
 class Bare:
-    """Decode and run both networks; `extra` adds Gram products or compressed float16."""
+    """Decode and run both networks; `extra` adds Gram products, compressed float16, or the channels-last layout."""
 
     work: Pass
     extra: str = ""
@@ -39,9 +39,12 @@ class BareTask:
         self.entries = Manifest.load(bare.work.run.read(IMAGES)).entries
         self.source, self.preprocess = inputs.source, next(iter(inputs.preprocesses.values()))
         self.nets = {name: inputs.net(name, plan.nets[name]) for name in plan.nets}
+        self.layout = torch.channels_last if bare.extra == "last" else torch.contiguous_format
         self.outputs: dict[str, Tensor] = {}
         self.grams: dict[str, Tensor] = {}
-        if bare.extra:
+        for net in self.nets.values():
+            net.to(memory_format=self.layout)
+        if bare.extra in ("gram", "zstd"):
             for name, net in self.nets.items():
                 for layer in plan.layers_of(name):
                     net.get_submodule(layer).register_forward_hook(self._keep(f"{name}/{layer}"))
@@ -60,7 +63,7 @@ class BareTask:
         for start, stop in cut_rows(whole, plan.batch):
             images = torch.stack([self.preprocess(self.source.load(entry)) for entry in self.entries[start:stop]])
             for net in self.nets.values():
-                net(images)
+                net(images.to(memory_format=self.layout))
             if self.bare.extra == "gram":
                 self._products()
             if self.bare.extra == "zstd":
