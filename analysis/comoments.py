@@ -4,7 +4,7 @@ Products are IEEE float32 in blocks of at most 16,384 rows, accumulated in float
 each group of images: intervals resample groups, held-out losses leave groups out, and the whole is their sum.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -103,12 +103,13 @@ class Accumulator:
     Sums of every set are formed once for all its pairs, on the device of the samples. A permuted pair holds what
     chance alone gives: within a run of images of one group, every image meets the second set of the next one in turn,
     never its own; an image alone in its run is left out.
+
+    `groups` says for each pair how many groups are kept apart: all of them, or 1 where only the whole is wanted.
     """
 
-    def __init__(self, pairs: Sequence[Pair], pivots: Mapping[str, Float[np.ndarray, " units"]], groups: int):
-        self.pairs = tuple(pairs)
-        self.pivots = {name: np.asarray(pivots[name], np.float64) for pair in pairs for name in (pair.x, pair.y)}
-        self.groups = groups
+    def __init__(self, groups: Mapping[Pair, int], pivots: Mapping[str, Float[np.ndarray, " units"]]):
+        self.groups = dict(groups)
+        self.pivots = {name: np.asarray(pivots[name], np.float64) for pair in groups for name in (pair.x, pair.y)}
         self.sums: dict[Pair, dict[str, Array]] = {}
 
     def add(
@@ -116,18 +117,18 @@ class Accumulator:
     ) -> None:
         """Add a batch whose images lie group by group."""
         samples = {name: self._about_pivot(name, samples[name]) for name in self.pivots}
-        for pair in self.pairs:
+        for pair, count in self.groups.items():
             x, y = samples[pair.x], samples[pair.y]
             if x.shape[:2] != y.shape[:2]:
                 raise ValueError(f"{pair.x} has samples {tuple(x.shape[:2])} and {pair.y} has {tuple(y.shape[:2])}.")
             if pair not in self.sums:
-                self.sums[pair] = _zeros(self.groups, x, y)
+                self.sums[pair] = _zeros(count, x, y)
         for group, start, stop in _runs(groups):
             self._add_run(group, {name: x[start:stop, :, :] for name, x in samples.items()})
 
     def comoments(self) -> dict[Pair, Comoments]:
         """What was added so far, on the host; a pair that saw nothing has zeros."""
-        return {pair: self._comoments(pair) for pair in self.pairs}
+        return {pair: self._comoments(pair) for pair in self.groups}
 
     def _about_pivot(self, name: str, x: Array) -> Array:
         pivot = self.pivots[name]
@@ -138,27 +139,27 @@ class Accumulator:
     def _add_run(self, group: int, run: Mapping[str, Array]) -> None:
         """Images of one group. A set's squares are the diagonal of its own products, where these are wanted anyway."""
         images = next(iter(run.values())).shape[0]
-        products = {pair: _products(run[pair.x], run[pair.y], pair.permuted) for pair in self.pairs}
+        products = {pair: _products(run[pair.x], run[pair.y], pair.permuted) for pair in self.groups}
         sums = {name: _sum(x) for name, x in run.items()}
         squares = {
             name: _diagonal(products[Pair(name, name)]) if Pair(name, name) in products else _square(x)
             for name, x in run.items()
         }
-        for pair in self.pairs:
+        for pair, count in self.groups.items():
             if pair.permuted and images == 1:
                 continue
-            into = self.sums[pair]
-            into["n"][group] += images * run[pair.x].shape[1]
-            into["cross"][group, ...] += products[pair]
+            into, at = self.sums[pair], group if count > 1 else 0
+            into["n"][at] += images * run[pair.x].shape[1]
+            into["cross"][at, ...] += products[pair]
             for side, name in (("x", pair.x), ("y", pair.y)):
-                into[f"sum_{side}"][group, ...] += sums[name]
-                into[f"square_{side}"][group, ...] += squares[name]
+                into[f"sum_{side}"][at, ...] += sums[name]
+                into[f"square_{side}"][at, ...] += squares[name]
 
     def _comoments(self, pair: Pair) -> Comoments:
         pivot_x, pivot_y = self.pivots[pair.x], self.pivots[pair.y]
         sums = self.sums.get(pair)
         if sums is None:
-            sums = _zeros(self.groups, np.empty((0, 0, len(pivot_x))), np.empty((0, 0, len(pivot_y))))
+            sums = _zeros(self.groups[pair], np.empty((0, 0, len(pivot_x))), np.empty((0, 0, len(pivot_y))))
         return Comoments(pivot_x=pivot_x, pivot_y=pivot_y, **{name: as_float64(sums[name]) for name in SUMMED})
 
 

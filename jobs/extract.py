@@ -4,6 +4,8 @@ Decode, forward, statistics on the device, background writer, commit. A pass ser
 lacks the unit; each has its own ledger, so a resume repeats only what is missing.
 """
 
+import os
+import platform
 import time
 from dataclasses import dataclass
 
@@ -121,6 +123,8 @@ class UnitTask:
         parts = [part for part in self.work.parts if self.ledgers[part.ledger].record(unit) is None]
         reducers = [(part, part.step.reducer(self.work.plan)) for part in parts]
         writes = bool(self.work.store) and self.ledgers[self.work.store_ledger].record(unit) is None
+        if not parts and not writes:  # an earlier attempt committed all of it and died before it could say so
+            return {"attempt": attempt, "items": whole.rows}
         bad: list[dict[str, str]] = []
         shards: Record = {}
         if writes:
@@ -132,7 +136,7 @@ class UnitTask:
             self._reduce(whole, reducers, None, bad)
         record: Record = {
             "attempt": attempt, "rows": [whole.start, whole.stop], "items": whole.rows, "bad": bad,
-            "seconds": round(time.perf_counter() - began, 3),
+            "seconds": round(time.perf_counter() - began, 3), "worker": f"{platform.node()}:{os.getpid()}",
         }  # fmt: skip
         if writes:
             self.ledgers[self.work.store_ledger].commit(unit, {**record, **shards})

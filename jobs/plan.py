@@ -80,18 +80,8 @@ class Plan(BaseModel):
     def key(self) -> str:
         """The run's key, in hex."""
         nets = {name: [net.function, net.identity, net.in_shape, net.preprocess] for name, net in self.nets.items()}
-        parts = [
-            self.images,
-            nets,
-            self.seed,
-            self.unit,
-            self.batch,
-            self.groups,
-            self.threads,
-            self.device,
-            self.dtype,
-        ]
-        return digest([*parts, self.positions])
+        geometry = [self.unit, self.batch, self.groups, self.threads, self.device, self.dtype, self.positions]
+        return digest([self.images, nets, self.seed, geometry])
 
     @property
     def folder(self) -> str:

@@ -25,7 +25,7 @@ from jobs.extract import Pass
 from jobs.inputs import Inputs
 from jobs.memory import with_fitting_groups
 from jobs.passes import Layout, Work, layout
-from jobs.plan import Plan
+from jobs.plan import Plan, versions
 from jobs.prepare import draft, require_writable, settled, train_all, untrained, with_states
 from jobs.report.compose import compose
 from jobs.results import is_finished, write_results
@@ -55,9 +55,7 @@ def run(study: Study, *, allow_code: tuple[str, ...], watch: Watch, stop: Stop) 
     inputs = Inputs(study, open_blobs(study.runs), allow_code)
     limit_threads(study.resources.threads)  # bits of the driver's own products are the plan's too
     if study.resources.address or os.environ.get("RAY_ADDRESS"):
-        start(
-            study.resources
-        )  # a cluster may have the GPUs that this machine lacks; a Ray of our own starts when needed
+        start(study.resources)  # a cluster may have GPUs that this machine lacks; a Ray of our own starts when needed
     plan, manifest = draft(inputs)
     plan = with_fitting_groups(plan, bind(study, plan), study.resources.memory_bytes)
     found = layout(study, plan)  # every mistake in the steps shows before anything is trained or written
@@ -96,11 +94,22 @@ def _compute(inputs: Inputs, found: Layout, folder: Blobs, watch: Watch, stop: S
         missing = one.missing()
         bad = _BadImages(inputs.study, plan, one.ledgers(), missing)
         if missing:
+            _require_same_torch(plan, folder)
             _run_pass(one, missing, bad, inputs.study, watch, stop)
             computed += len(missing)
     for work in unfinished:
         write_results(folder, work.name, _merged(work, plan, folder), plan)
     return computed
+
+
+def _require_same_torch(plan: Plan, folder: Blobs) -> None:
+    """Units of one run must come from one version: another may round otherwise."""
+    before, now = plan.versions["torch"], versions()["torch"]
+    if before != now:
+        raise UserError(
+            f"{folder.url} was begun with torch {before} and this is {now}: install torch=={before} to go on, "
+            "or rename the study for a new run."
+        )
 
 
 def _run_pass(one: Pass, missing: list[int], bad: "_BadImages", study: Study, watch: Watch, stop: Stop) -> None:

@@ -67,15 +67,19 @@ class Correlate:
         """Samples of all layers that are paired."""
         return Needs(samples=frozenset(layer for pair in self.pairs for layer in pair))
 
-    def blocks(self) -> list[Pair]:
-        """Every block of cross-products, once: between, permuted, and within each layer."""
-        between = [Pair(x, y, permuted) for x, y in self.pairs for permuted in (False, True)]
-        return list(dict.fromkeys(between + [Pair(layer, layer) for layer in sorted(self.needs().samples)]))
+    def blocks(self, groups: int) -> dict[Pair, int]:
+        """Every block of cross-products with the groups it keeps: intervals need them between the networks alone."""
+        between = {Pair(x, y): groups for x, y in self.pairs}
+        within = {Pair(layer, layer): 1 for layer in sorted(self.needs().samples)}
+        permuted = {Pair(x, y, permuted=True): 1 for x, y in self.pairs}
+        return within | permuted | between
 
     def result_bytes(self, plan: "Plan") -> int:
         """Float64 sums of all blocks, by group."""
-        sizes = [(plan.units_of(block.x), plan.units_of(block.y)) for block in self.blocks()]
-        return 8 * plan.groups * sum(x * y + 2 * (x + y) + 1 for x, y in sizes)
+        sizes = [
+            (count, plan.units_of(block.x), plan.units_of(block.y)) for block, count in self.blocks(plan.groups).items()
+        ]
+        return 8 * sum(count * (x * y + 2 * (x + y) + 1) for count, x, y in sizes)
 
     def split(self, plan: "Plan", limit_bytes: int) -> list[Step]:
         """As many pairs to a block as fit."""
@@ -120,7 +124,7 @@ class Sums:
 
     def __init__(self, step: Correlate, plan: "Plan"):
         pivots = {layer: plan.pivot(layer) for layer in step.needs().samples}
-        self.accumulator = Accumulator(step.blocks(), pivots, plan.groups)
+        self.accumulator = Accumulator(step.blocks(plan.groups), pivots)
 
     def update(self, batch: Batch) -> None:
         """Add a batch's samples."""

@@ -30,7 +30,7 @@ def streamed(
     pivot: float = 0.0,
 ) -> dict[Pair, Comoments]:
     pivots = {name: np.full(x.shape[2], pivot) for name, x in samples.items()}
-    accumulator = Accumulator(pairs, pivots, GROUPS)
+    accumulator = Accumulator(dict.fromkeys(pairs, GROUPS), pivots)
     for start, stop in zip([0, *cuts], [*cuts, len(groups)], strict=True):
         batch = {name: x[start:stop] for name, x in samples.items()}
         accumulator.add(batch, groups[start:stop])
@@ -69,6 +69,15 @@ def test_merging_two_halves_is_one_pass() -> None:
     np.testing.assert_array_equal(merged.total().n, [240.0])
 
 
+def test_one_group_is_the_sum_of_all() -> None:
+    samples, groups = sample()
+    accumulator = Accumulator({BETWEEN: 1}, {"a": np.zeros(5), "b": np.zeros(3)})
+    accumulator.add(samples, groups)
+    found, whole = accumulator.comoments()[BETWEEN], streamed(samples, groups, [])[BETWEEN].total()
+    np.testing.assert_allclose(found.cross, whole.cross, rtol=1e-12)
+    np.testing.assert_array_equal(found.n, whole.n)
+
+
 def test_merging_about_other_pivots_is_refused() -> None:
     samples, groups = sample()
     one = streamed(samples, groups, [])[BETWEEN]
@@ -89,7 +98,7 @@ def test_permuted_pair_keeps_sums_and_loses_correlation() -> None:
 def test_a_permuted_pair_takes_every_image_but_its_own() -> None:
     # One unit that holds the image's number: products tell which images met.
     images = np.arange(1.0, 8.0).reshape(7, 1, 1)
-    accumulator = Accumulator([PERMUTED], {"a": np.zeros(1), "b": np.zeros(1)}, GROUPS)
+    accumulator = Accumulator(dict.fromkeys([PERMUTED], GROUPS), {"a": np.zeros(1), "b": np.zeros(1)})
     accumulator.add({"a": 10.0**images, "b": images}, np.array([0, 0, 0, 1, 2, 2, 2]))
     found = accumulator.comoments()[PERMUTED]
     np.testing.assert_array_equal(found.cross[:, 0, 0], [10 * 2 + 100 * 3 + 1000 * 1, 0, 6e5 + 7e6 + 5e7, 0])
@@ -99,7 +108,7 @@ def test_a_permuted_pair_takes_every_image_but_its_own() -> None:
 def test_every_array_library_agrees(xp: ModuleType) -> None:
     samples, groups = sample()
     arrays = {name: xp.asarray(x) for name, x in samples.items()}
-    accumulator = Accumulator([BETWEEN, PERMUTED], {"a": np.zeros(5), "b": np.zeros(3)}, GROUPS)
+    accumulator = Accumulator(dict.fromkeys([BETWEEN, PERMUTED], GROUPS), {"a": np.zeros(5), "b": np.zeros(3)})
     accumulator.add(arrays, groups)
     for pair, expected in streamed(samples, groups, [], pairs=(BETWEEN, PERMUTED)).items():
         found = accumulator.comoments()[pair]
@@ -122,7 +131,7 @@ def test_pivot_rescues_float32_at_a_large_mean(pivot: float, holds: bool) -> Non
 def test_float32_maps_match_float64(xp: ModuleType) -> None:
     samples, groups = sample(images=3000)
     rectified = {name: np.maximum(x, 0).astype(np.float32) for name, x in samples.items()}
-    accumulator = Accumulator([BETWEEN], {"a": np.zeros(5), "b": np.zeros(3)}, GROUPS)
+    accumulator = Accumulator(dict.fromkeys([BETWEEN], GROUPS), {"a": np.zeros(5), "b": np.zeros(3)})
     accumulator.add({name: xp.asarray(x) for name, x in rectified.items()}, groups)
     found = correlation(accumulator.comoments()[BETWEEN])
     # Rounding of a float32 sum of 16,384 products.
@@ -144,6 +153,6 @@ def reference_live(samples: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def test_unequal_positions_are_refused() -> None:
-    accumulator = Accumulator([BETWEEN], {"a": np.zeros(5), "b": np.zeros(3)}, GROUPS)
+    accumulator = Accumulator(dict.fromkeys([BETWEEN], GROUPS), {"a": np.zeros(5), "b": np.zeros(3)})
     with pytest.raises(ValueError, match=r"a has samples \(4, 6\) and b has \(4, 5\)"):
         accumulator.add({"a": np.zeros((4, 6, 5)), "b": np.zeros((4, 5, 3))}, np.zeros(4, np.int64))

@@ -52,7 +52,7 @@ def test_what_grows_or_moves_is_not(change: dict[str, Any]) -> None:
 
 def test_the_key_does_not_depend_on_the_process() -> None:
     assert PLAN.key == digest(
-        ["m", {name: ["f", "i", [1, 8, 8], "p"] for name in "ab"}, 0, 128, 16, 16, 1, "cpu", "float16", "all"]
+        ["m", {name: ["f", "i", [1, 8, 8], "p"] for name in "ab"}, 0, [128, 16, 16, 1, "cpu", "float16", "all"]]
     )
     assert PLAN.folder == f"planned-{PLAN.key[:8]}"
 

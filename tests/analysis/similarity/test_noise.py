@@ -16,7 +16,7 @@ def test_empty_groups_are_never_drawn() -> None:
 def test_paired_correlations_are_the_entries_of_the_matrix() -> None:
     generator = np.random.default_rng(0)
     x = generator.normal(size=(50, 2, 4))
-    accumulator = Accumulator([Pair("a", "b")], {"a": np.zeros(4), "b": np.zeros(4)}, 5)
+    accumulator = Accumulator(dict.fromkeys([Pair("a", "b")], 5), {"a": np.zeros(4), "b": np.zeros(4)})
     accumulator.add({"a": x, "b": x + generator.normal(size=x.shape)}, np.sort(generator.integers(0, 5, 50)))
     comoments = accumulator.comoments()[Pair("a", "b")]
     i, j = np.array([0, 2, 3]), np.array([1, 2, 0])
@@ -30,7 +30,7 @@ def test_the_interval_covers_the_truth() -> None:
         generator = np.random.default_rng(seed)
         x = generator.normal(size=(320, 1, 1))
         y = truth * x + np.sqrt(1 - truth**2) * generator.normal(size=x.shape)
-        accumulator = Accumulator([Pair("a", "b")], {"a": np.zeros(1), "b": np.zeros(1)}, 16)
+        accumulator = Accumulator(dict.fromkeys([Pair("a", "b")], 16), {"a": np.zeros(1), "b": np.zeros(1)})
         accumulator.add({"a": x, "b": y}, np.repeat(np.arange(16), 20))
         comoments = accumulator.comoments()[Pair("a", "b")]
         unit = np.zeros(1, np.int64)
