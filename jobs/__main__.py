@@ -120,6 +120,10 @@ def _code_of(error: Exception) -> int:
         return _said(f"Incomplete: {error}. Run the same command again to go on.", INCOMPLETE)
     if isinstance(error, FailedError | ClusterError):
         return _said(f"Failed: {error}", FAILED)
+    if "torchvision::nms" in str(error):
+        return _said(
+            "torch and torchvision are of different builds: install both together, from one index.", USER_ERROR
+        )
     raise error
 
 

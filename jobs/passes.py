@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from jobs.errors import UserError
 from jobs.extract import Part, Pass
 from jobs.inputs import Inputs
-from jobs.memory import limit_bytes, projection, require_fit
+from jobs.memory import PROCESS_BYTES, limit_bytes, projection, require_fit
 from jobs.plan import Plan, step_key
 from jobs.prepare import selected
 from jobs.steps.registry import bind
@@ -41,15 +41,16 @@ class Layout:
     def passes(self, inputs: Inputs, unfinished: Sequence[Work]) -> list[Pass]:
         """Passes over the images that serve the unfinished works, the store first since others may read it."""
         memory = inputs.study.resources.memory_bytes
+        room = _room(inputs.study, self.plan, self.stored)
         forward = [part for work in unfinished if not work.from_store for part in work.parts]
         reading = [part for work in unfinished if work.from_store for part in work.parts]
         first = Pass(inputs, self.plan, (), self.stored, self.store_ledger)
         found: list[Pass] = []
-        for group in _packed(forward, self.plan, limit_bytes(memory)):
+        for group in _packed(forward, self.plan, room):
             found.append(replace(first, parts=group) if not found else Pass(inputs, self.plan, group))
         if self.stored and not found:
             found.append(first)
-        for group in _packed(reading, self.plan, limit_bytes(memory)):
+        for group in _packed(reading, self.plan, room):
             found.append(Pass(inputs, self.plan, group, store_ledger=self.store_ledger, from_store=True))
         for one in found:
             require_fit(projection(self.plan, [part.step for part in one.parts], one.store), memory)
@@ -72,12 +73,18 @@ def layout(study: Study, plan: Plan) -> Layout:
                 f"steps.{step.name}: {absent[0]} is neither in extract.statistics nor in extract.store: add it to one."
             )
         source = f"{STORE} {STORE_VERSION}" if from_store else "forward"
-        blocks = step.split(plan, limit_bytes(study.resources.memory_bytes))
+        blocks = step.split(plan, _room(study, plan, stored))
         # A block's ledger is named by its own layers: with other memory, and so other blocks, none is mistaken.
         parts = tuple(Part(block, _key_name(plan, block, source)) for block in blocks)
         works.append(Work(step, _key_name(plan, step, source), parts, from_store))
     once = {work.name: work for work in works}
     return Layout(plan, tuple(once.values()), stored, store_name)
+
+
+def _room(study: Study, plan: Plan, stored: Sequence[str]) -> int:
+    """Largest result of a pass beside what a worker holds anyway: networks, images, activations and the writer."""
+    beside = projection(plan, (), stored).total - PROCESS_BYTES
+    return limit_bytes(study.resources.memory_bytes - beside)
 
 
 def _key_name(plan: Plan, step: Step, source: str) -> str:

@@ -5,6 +5,7 @@ Shapes in the signatures of `analysis` are checked while tests run, where bearty
 
 import importlib.util
 import os
+import signal
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ if importlib.util.find_spec("beartype"):
     import tests.shapes  # noqa: F401 (the hook looks it up as an attribute of its package)
 
     install_import_hook("analysis", "tests.shapes.checked")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job, whose children would ignore it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")

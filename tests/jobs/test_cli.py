@@ -16,6 +16,7 @@ import yaml
 
 from cluster.events import Event, UnitDone
 from jobs import commands
+from jobs.__main__ import _guarded
 from jobs.progress import Progress
 from jobs.study import shipped
 from tests.jobs.command import STUDY, changed, vitrine, written
@@ -82,6 +83,14 @@ def test_wrong_words_are_user_errors(words: list[str], says: str, capsys: Captur
 def test_no_words_print_the_help(capsys: Capture) -> None:
     assert vitrine() == 2
     assert capsys.readouterr().err.startswith("Usage: ")
+
+
+def test_mixed_builds_of_torch_are_one_line(capsys: Capture) -> None:
+    def broken(**_: Any) -> None:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    assert _guarded(broken) == 2
+    assert "install both together, from one index" in capsys.readouterr().err
 
 
 def test_init_writes_a_study_that_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

@@ -90,7 +90,7 @@ def test_ray_gives_the_same_bits(whole: Done, ray_session: None, tmp_path: Path)
 def test_several_blocks_give_the_same_numbers(tmp_path: Path) -> None:
     one = numbers(small(tmp_path / "one", layers=THREE))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jobs.passes.limit_bytes", lambda memory_bytes: 70_000)
+        patch.setattr("jobs.passes.limit_bytes", lambda memory_bytes: 40_000)
         several = numbers(small(tmp_path / "several", layers=THREE))
     assert one.watching.done() == {"images": UNITS}
     assert several.watching.done() == {"images": 2 * UNITS}
@@ -105,7 +105,7 @@ def test_other_blocks_are_not_mistaken(tmp_path: Path) -> None:
         with pytest.raises(pytest.fail.Exception, match="stopped here"):
             numbers(small(tmp_path, layers=THREE))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jobs.passes.limit_bytes", lambda memory_bytes: 70_000)
+        patch.setattr("jobs.passes.limit_bytes", lambda memory_bytes: 20_000)
         resumed = numbers(small(tmp_path, layers=THREE))
     whole = numbers(small(tmp_path / "whole", layers=THREE))
     assert resumed.watching.done() == {"images": UNITS}, "the pair that is a block of its own again was done before"
