@@ -8,7 +8,7 @@ import xarray as xr
 from analysis.comoments import Comoments
 from analysis.similarity.correlation import correlation
 from analysis.similarity.matched import Matched, matched
-from analysis.similarity.matching import agreement, bottleneck_matching, paired_share
+from analysis.similarity.matching import agreement, paired_share
 
 if TYPE_CHECKING:
     from jobs.steps.correlate import CorrelateOptions
@@ -46,8 +46,8 @@ def numbers(
             "paired_share": ("threshold", paired_share(signed, thresholds)),
             "paired_share_floor": ("threshold", paired_share(signed_chance, thresholds)),
             "agreement": ((), agreement(signed, bipartite.pairs)),
-            "bottleneck": ((), bottleneck_matching(signed)[0]),
-            "bottleneck_floor": ((), bottleneck_matching(signed_chance)[0]),
+            "bottleneck": ((), bottleneck.rho.min() if len(bottleneck.rho) else np.nan),
+            "bottleneck_floor": ((), bottleneck.floor.min() if len(bottleneck.floor) else np.nan),
             "same_index": ((), np.nanmean(same) if not np.isnan(same).all() else np.nan),
             "samples": ((), between.rows),
         },

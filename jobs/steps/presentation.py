@@ -1,7 +1,7 @@
 """What a finished step hands to the report, and what it may look at to draw it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -23,4 +23,3 @@ class Views:
     """What a step may look at besides its results: the loaded networks."""
 
     net: Callable[[str], nn.Module]
-    warnings: list[str] = field(default_factory=list)

@@ -5,10 +5,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import xarray as xr
+from PIL import Image
 
 from cluster.blobs import Blobs, open_blobs
 from cluster.events import Event, Listener, UnitDone
@@ -40,6 +43,17 @@ def small(runs: object, **changes: Any) -> Study:
     for key, value in changes.items():
         study[key] = {**study[key], **value} if key in ("images", "extract", "resources") else value
     return Study.model_validate(study)
+
+
+def one_bad_of_twelve(root: Path) -> Path:
+    """A class folder below `root` with twelve pictures of 8 x 8, of which 03.png is none."""
+    folder = root / "digit"
+    folder.mkdir(parents=True)
+    for number in range(12):
+        pixels = np.random.default_rng(number).integers(0, 256, (8, 8), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:02d}.png")
+    (folder / "03.png").write_bytes(b"no picture")
+    return folder
 
 
 @dataclass

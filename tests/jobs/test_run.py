@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from torch import Tensor, nn
 
 from cluster.errors import Refused
 from cluster.events import UnitFailed
 from jobs.errors import FailedError, UserError
 from jobs.nets.convnet import convnet
-from tests.jobs.small import NETS, UNITS, Done, Watching, numbers, ran, small
+from tests.jobs.small import NETS, UNITS, Done, Watching, numbers, one_bad_of_twelve, ran, small
 
 HERE = "tests.jobs.test_run"
 EVERYTHING: dict[str, Any] = {"layers": ["conv1", "fc1"], "extract": {"store": ["*"]}}
@@ -148,12 +147,7 @@ def test_a_unit_that_always_fails_may_be_skipped(tmp_path: Path) -> None:
 
 
 def test_too_many_bad_images_fail_every_time(tmp_path: Path) -> None:
-    folder = tmp_path / "images" / "digit"
-    folder.mkdir(parents=True)
-    for number in range(12):
-        pixels = np.random.default_rng(number).integers(0, 256, (8, 8), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:02d}.png")
-    (folder / "03.png").write_bytes(b"no picture")
+    folder = one_bad_of_twelve(tmp_path / "images")
     images = {"source": "imagefolder", "root": str(folder.parent), "mode": "L", "unit": 4, "batch": 4, "limit": None}
     study = {"layers": ["conv1"], "steps": [{"correlate": {}}, "evaluate"]}
     for _ in range(2):

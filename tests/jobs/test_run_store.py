@@ -5,14 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from PIL import Image
 
 from cluster.errors import Damaged, MissingRows
 from cluster.ledger import Ledger
 from cluster.stop import Drained
 from cluster.store import ActivationStore
 from tests.jobs.plainly import digit_rows, digits, maps, random_convnet
-from tests.jobs.small import UNITS, Done, Watching, numbers, ran, small
+from tests.jobs.small import UNITS, Done, Watching, numbers, one_bad_of_twelve, ran, small
 
 LAYERS = ["conv1", "conv3"]
 FROM_STORE = {"store": ["*"], "statistics": []}
@@ -119,12 +118,7 @@ def test_a_damaged_shard_is_never_read_as_zeros(tmp_path: Path, damage: str) -> 
 
 
 def test_bad_images_stay_bad_in_the_store(tmp_path: Path) -> None:
-    folder = tmp_path / "images" / "digit"
-    folder.mkdir(parents=True)
-    for number in range(12):
-        pixels = np.random.default_rng(number).integers(0, 256, (8, 8), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:02d}.png")
-    (folder / "03.png").write_bytes(b"no picture")
+    folder = one_bad_of_twelve(tmp_path / "images")
     images = {
         "source": "imagefolder", "root": str(folder.parent), "mode": "L", "unit": 4, "batch": 4, "limit": None,
         "max_bad": 0.1,
