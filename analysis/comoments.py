@@ -49,6 +49,13 @@ class Comoments:
         """One group: the sum of all."""
         return self.weighted(np.ones(len(self.n)))
 
+    def units(self, x: slice, y: slice) -> "Comoments":
+        """The same samples with a range of the units of each set."""
+        return Comoments(
+            self.n, self.pivot_x[x], self.pivot_y[y], self.sum_x[:, x], self.sum_y[:, y], self.square_x[:, x],
+            self.square_y[:, y], self.cross[:, x, y],
+        )  # fmt: skip
+
     def swap(self) -> "Comoments":
         """The same samples with the two sets exchanged."""
         return Comoments(

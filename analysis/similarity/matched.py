@@ -6,7 +6,6 @@ matching on samples whose images were permuted in the second network.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -14,16 +13,7 @@ from jaxtyping import Float, Int
 from analysis.comoments import Comoments
 from analysis.similarity.correlation import correlation, paired_correlation
 from analysis.similarity.matching import ALONE, Pairing, bipartite_matching, bottleneck_matching, semi_matching
-from analysis.similarity.noise import group_weights, interval
-
-
-class Estimate(NamedTuple):
-    """A value, its 95 % bootstrap interval over images, and the same statistic on permuted samples."""
-
-    value: float
-    low: float
-    high: float
-    floor: float
+from analysis.similarity.noise import Estimate, group_weights, interval
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,34 @@
-"""How far a number moves with the images: group bootstrap, intervals.
+"""How far a number moves with the images, and how far chance alone brings it: group bootstrap, intervals, floors.
 
 The image is the sampling unit, never a position: positions of one image are not independent. Images lie in fixed
 groups, and a bootstrap draw resamples groups.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Float
+
+
+class Estimate(NamedTuple):
+    """A value, its 95 % bootstrap interval over images, and the same statistic on permuted samples."""
+
+    value: float
+    low: float
+    high: float
+    floor: float
+
+
+class Scores(NamedTuple):
+    """A measure on all images, and on every bootstrap draw with what all images chose (directions, pairs) kept."""
+
+    value: float
+    draws: Float[np.ndarray, " draws"]
+
+    def estimate(self, floor: float) -> Estimate:
+        """With the interval of the draws moved to the value: drawing images twice biases the draws, not the spread."""
+        low, high = interval(self.draws - np.nanmean(self.draws) + self.value)
+        return Estimate(self.value, low, high, floor)
 
 
 def group_weights(
