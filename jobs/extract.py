@@ -22,6 +22,7 @@ from jobs.batches import Forward, Stored
 from jobs.errors import UserError
 from jobs.images.manifest import Manifest
 from jobs.inputs import Inputs
+from jobs.memory import all_needs
 from jobs.plan import Plan
 from jobs.steps.step import Needs, Reducer, Step
 
@@ -86,10 +87,7 @@ class Pass:
 
     def needs(self) -> Needs:
         """What all parts together read."""
-        needs = Needs()
-        for part in self.parts:
-            needs = needs.union(part.step.needs())
-        return needs
+        return all_needs([part.step for part in self.parts])
 
 
 class UnitTask:

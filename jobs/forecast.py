@@ -46,7 +46,7 @@ def forecast(study: Study, allow_code: tuple[str, ...]) -> Forecast:
     facts = {
         "run": plan.folder, "images": plan.rows, "units": units, "unit": plan.unit, "batch": plan.batch,
         "groups": plan.groups, "passes": len(passes), "workers": workers, "threads": plan.threads,
-        "device": plan.device, "trainings": sum(net.trained for net in plan.nets.values()),
+        "device": plan.device, "trainings": sum(plan.nets[name].trained for name in plan.studied()),
         **_stored(found), "result_bytes": _result_bytes(found), "memory_bytes": heaviest.total,
         "memory_parts": vars(heaviest), "seconds": round(seconds, 1),
     }  # fmt: skip

@@ -48,7 +48,8 @@ class Inputs:
         """What is done to a picture for each network; networks that want the same share one function."""
         built: dict[str, Preprocess] = {}
         shared: dict[str, Preprocess] = {}
-        for name, net in self.study.nets.items():
+        for name in self.study.nets_and_checkpoints():
+            net = self.study.net_of(name)
             declared = self.study.images.preprocess if net.preprocess is None else net.preprocess
             how = repr(net.arch if declared is None else declared)
             if how not in shared:
@@ -71,7 +72,7 @@ class Inputs:
 
     def blank(self, net: str, plan: NetPlan) -> nn.Module:
         """A network with the weights that its seed draws."""
-        spec = self.study.nets[net]
+        spec = self.study.net_of(net)
         with within(f"nets.{net}"):
             return build(spec.arch, plan.in_shape, plan.classes, spec.options, self.allow_code, seed=spec.first_seed())
 

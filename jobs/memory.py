@@ -9,7 +9,7 @@ from cluster.geometry import layer_geometry
 from cluster.writer import writer_bytes
 from jobs.errors import UserError
 from jobs.plan import Plan
-from jobs.steps.step import Step
+from jobs.steps.step import Needs, Step
 
 PROCESS_BYTES = 1_100_000_000
 """A worker before any network: 950 MB measured with torch, torchvision, Zarr and scikit-learn; 990 if it draws."""
@@ -41,19 +41,38 @@ class Projection:
         return ", ".join(f"{name} {gigabytes(size)}" for name, size in vars(self).items())
 
 
-def projection(plan: Plan, blocks: Sequence[Step], stored: Sequence[str]) -> Projection:
-    """What one worker holds while it computes a pass of `blocks` and writes the `stored` layers."""
-    largest = max((prod(shape) for shape in plan.shapes.values()), default=0) * 4 * plan.batch
-    kept = sum(prod(shape) for shape in plan.shapes.values()) * 4 * plan.batch
+def projection(plan: Plan, blocks: Sequence[Step], stored: Sequence[str], needs: Needs | None = None) -> Projection:
+    """What one worker holds while it computes a pass of `blocks` and writes the `stored` layers.
+
+    `needs`: what is read of every batch, where more than these blocks share the pass.
+    """
+    needs = all_needs(blocks) if needs is None else needs
     shards = [layer_geometry(plan.shapes[layer], plan.dtype, plan.unit).shard_bytes for layer in stored]
+    inputs = {(net.preprocess, net.in_shape) for net in plan.nets.values()}  # networks of one input share it
     return Projection(
         process=PROCESS_BYTES,
         networks=sum(net.parameters for net in plan.nets.values()) * 4,
-        images=2 * plan.batch * sum(prod(net.in_shape) for net in plan.nets.values()) * 4,
-        activations=kept + FORWARD_COPIES * largest + BLOCK_ROWS * 4,
+        images=2 * plan.batch * sum(prod(shape) for _, shape in inputs) * 4,
+        activations=_activation_bytes(plan, needs, stored),
         statistics=RESULT_COPIES * sum(block.result_bytes(plan) for block in blocks),
         writer=writer_bytes(shards),
     )
+
+
+def all_needs(steps: Sequence[Step]) -> Needs:
+    """What steps together read of every batch."""
+    needs = Needs()
+    for step in steps:
+        needs = needs.union(step.needs())
+    return needs
+
+
+def _activation_bytes(plan: Plan, needs: Needs, stored: Sequence[str]) -> int:
+    """What is kept of a batch (samples twice: as taken, and as steps put layers side by side), and the forward pass."""
+    whole = sum(prod(plan.shapes[layer]) for layer in needs.maps.union(stored))
+    sampled = sum(plan.units_of(layer) * plan.positions_of(layer)[0] for layer in needs.samples)
+    largest = max((prod(shape) for shape in plan.shapes.values()), default=0)
+    return 4 * (plan.batch * (whole + 2 * sampled + FORWARD_COPIES * largest) + BLOCK_ROWS)
 
 
 def limit_bytes(memory_bytes: int) -> int:

@@ -19,11 +19,11 @@ from jobs.inputs import Inputs
 from jobs.messages import one_line
 from jobs.nets.build import output_classes
 from jobs.nets.from_code import code_digest
-from jobs.nets.record import FINAL, recipe, recipe_key
+from jobs.nets.record import FINAL, checkpoint, recipe, recipe_key
 from jobs.nets.samples import decode
 from jobs.nets.training import trained
 from jobs.nets.weights import state_digest, weights_digest
-from jobs.plan import NetPlan, digest
+from jobs.plan import CHECKPOINT, NetPlan, digest
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,23 @@ def describe(inputs: Inputs, name: str, manifest: Manifest) -> NetPlan:
         )  # fmt: skip
     state = state_digest(net)
     return NetPlan(identity=state, weights=None, state=state, parameters=parameters, **about)
+
+
+def checkpoints(inputs: Inputs, name: str, final: NetPlan) -> dict[str, NetPlan]:
+    """The checkpoints of a network as networks of their own, by name: `a@3` is `a` after three epochs."""
+    spec, found = inputs.study.nets[name], {}
+    for number in spec.checkpoint_numbers():
+        if spec.train is not None:
+            assert final.weights is not None
+            weights = checkpoint(Path(final.weights).parent, number).as_posix()
+            about = {"identity": digest([final.identity, number]), "weights": weights}
+        else:
+            path = spec.checkpoints[number]
+            drafted = final.model_copy(update={"weights": str(path), "state": ""})
+            state = state_digest(inputs.net(f"{name}{CHECKPOINT}{number}", drafted))
+            about = {"identity": weights_digest(path), "weights": str(path.absolute()), "state": state}
+        found[f"{name}{CHECKPOINT}{number}"] = final.model_copy(update=about)
+    return found
 
 
 def training_folder(arch: str, key: str) -> str:

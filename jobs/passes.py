@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from jobs.errors import UserError
 from jobs.extract import Part, Pass
 from jobs.inputs import Inputs
-from jobs.memory import PROCESS_BYTES, limit_bytes, projection, require_fit
+from jobs.memory import PROCESS_BYTES, all_needs, limit_bytes, projection, require_fit
 from jobs.plan import Plan, step_key
 from jobs.prepare import selected
 from jobs.steps.registry import bind
@@ -41,7 +41,7 @@ class Layout:
     def passes(self, inputs: Inputs, unfinished: Sequence[Work]) -> list[Pass]:
         """Passes over the images that serve the unfinished works, the store first since others may read it."""
         memory = inputs.study.resources.memory_bytes
-        room = _room(inputs.study, self.plan, self.stored)
+        room = _room(inputs.study, self.plan, self.stored, [work.step for work in self.works])
         forward = [part for work in unfinished if not work.from_store for part in work.parts]
         reading = [part for work in unfinished if work.from_store for part in work.parts]
         first = Pass(inputs, self.plan, (), self.stored, self.store_ledger)
@@ -61,10 +61,11 @@ def layout(study: Study, plan: Plan) -> Layout:
     """The study's steps over a plan, with keys; UserError where a step's layers are neither computed nor stored."""
     stored = selected(plan, study.extract.store, "extract.store")
     statistics = study.extract.statistics
-    computed = set(plan.shapes if statistics is None else selected(plan, statistics, "extract.statistics"))
+    computed = {key for key in plan.shapes if plan.is_checkpoint(key)}
+    computed |= set(plan.shapes if statistics is None else selected(plan, statistics, "extract.statistics"))
     store_name = f"{STORE}-{step_key(plan, STORE, STORE_VERSION, {'layers': sorted(stored)})[:8]}"
-    works = []
-    for step in bind(study, plan):
+    works, steps = [], bind(study, plan)
+    for step in steps:
         wanted = step.needs().layers
         from_store = bool(wanted - computed)
         absent = sorted(wanted - set(stored)) if from_store else []
@@ -72,8 +73,13 @@ def layout(study: Study, plan: Plan) -> Layout:
             raise UserError(
                 f"steps.{step.name}: {absent[0]} is neither in extract.statistics nor in extract.store: add it to one."
             )
+        unstored = sorted(step.needs().stored - set(stored))
+        if unstored:
+            raise UserError(
+                f"steps.{step.name}: it reads {unstored[0]} again when it finishes; add that layer to extract.store."
+            )
         source = f"{STORE} {STORE_VERSION}" if from_store else "forward"
-        blocks = step.split(plan, _room(study, plan, stored))
+        blocks = step.split(plan, _room(study, plan, stored, steps))
         # A block's ledger is named by its own layers: with other memory, and so other blocks, none is mistaken.
         parts = tuple(Part(block, _key_name(plan, block, source)) for block in blocks)
         works.append(Work(step, _key_name(plan, step, source), parts, from_store))
@@ -81,9 +87,9 @@ def layout(study: Study, plan: Plan) -> Layout:
     return Layout(plan, tuple(once.values()), stored, store_name)
 
 
-def _room(study: Study, plan: Plan, stored: Sequence[str]) -> int:
+def _room(study: Study, plan: Plan, stored: Sequence[str], steps: Sequence[Step]) -> int:
     """Largest result of a pass beside what a worker holds anyway: networks, images, activations and the writer."""
-    beside = projection(plan, (), stored).total - PROCESS_BYTES
+    beside = projection(plan, (), stored, all_needs(steps)).total - PROCESS_BYTES
     return limit_bytes(study.resources.memory_bytes - beside)
 
 

@@ -20,6 +20,9 @@ GROUPS = 16
 
 PLAN = "plan.json"
 
+CHECKPOINT = "@"
+"""Between a network's name and the number of a checkpoint of its training, as `a@3`; no name of a study holds it."""
+
 
 def digest(value: Any) -> str:
     """sha256 of JSON with sorted keys, in hex."""
@@ -62,6 +65,8 @@ class Plan(BaseModel):
     """Key of the manifest."""
     rows: int
     classes: tuple[str, ...]
+    class_counts: tuple[int, ...] = ()
+    """Labeled images of every class."""
     unit: int
     batch: int
     groups: int
@@ -87,6 +92,19 @@ class Plan(BaseModel):
     def folder(self) -> str:
         """The run's folder below the runs' root."""
         return f"{self.name}-{self.key[:8]}"
+
+    def studied(self) -> list[str]:
+        """The networks that the study names, without the checkpoints of their trainings."""
+        return [net for net in self.nets if CHECKPOINT not in net]
+
+    def checkpoints_of(self, net: str) -> dict[int, str]:
+        """The networks that are checkpoints of `net`, by epoch (or the number that the study gives them)."""
+        found = {int(name.partition(CHECKPOINT)[2]): name for name in self.nets if name.startswith(net + CHECKPOINT)}
+        return dict(sorted(found.items()))
+
+    def is_checkpoint(self, layer: str) -> bool:
+        """Whether a `net/layer` belongs to a checkpoint."""
+        return CHECKPOINT in layer.partition("/")[0]
 
     def layers_of(self, net: str) -> list[str]:
         """The studied layers of one network, in its order."""

@@ -25,8 +25,8 @@ from jobs.images.manifest import Manifest, build_manifest
 from jobs.inputs import Inputs, local_file
 from jobs.nets.record import RECORD, checkpoint
 from jobs.nets.weights import state_digest, weights_digest
-from jobs.networks import describe, train_net
-from jobs.plan import GROUPS, PLAN, NetPlan, Plan, digest, versions
+from jobs.networks import checkpoints, describe, train_net
+from jobs.plan import CHECKPOINT, GROUPS, PLAN, NetPlan, Plan, digest, versions
 from jobs.steps.step import Needs
 from jobs.study import Study
 
@@ -67,12 +67,16 @@ def draft(inputs: Inputs) -> tuple[Plan, Manifest]:
     """The plan before training: no pivots, and trained networks without their state."""
     study = inputs.study
     manifest = build_manifest(inputs.source, study.images.seed, study.images.limit)
-    nets = {name: describe(inputs, name, manifest) for name in study.nets}
+    nets: dict[str, NetPlan] = {}
+    for name in study.nets:
+        nets[name] = describe(inputs, name, manifest)
+        nets |= checkpoints(inputs, name, nets[name])
     unit = study.images.unit
     plan = Plan(
         name=study.name, request=request_key(study), seed=study.seed, images=manifest.key, rows=len(manifest),
-        classes=manifest.classes, unit=unit, batch=min(study.images.batch, unit), groups=GROUPS,
-        threads=study.resources.threads, device=_device(study, inputs.root), dtype=study.extract.dtype,
+        classes=manifest.classes, class_counts=manifest.class_counts(), unit=unit,
+        batch=min(study.images.batch, unit), groups=GROUPS, threads=study.resources.threads,
+        device=_device(study, inputs.root), dtype=study.extract.dtype,
         positions=study.extract.policy, nets=nets, shapes={}, versions=versions(),
     )  # fmt: skip
     return measured(inputs, plan), manifest
@@ -85,8 +89,11 @@ def measured(inputs: Inputs, plan: Plan) -> Plan:
 
 
 def selected(plan: Plan, patterns: Sequence[str], option: str) -> tuple[str, ...]:
-    """The studied `net/layer` that patterns of layer names choose; UserError where a pattern chooses none."""
-    layers = {key: key.partition("/")[2] for key in plan.shapes}
+    """The studied `net/layer` that patterns of layer names choose; UserError where a pattern chooses none.
+
+    Checkpoints are not stored, whatever the pattern: their statistics are accumulated as they run.
+    """
+    layers = {key: key.partition("/")[2] for key in plan.shapes if not plan.is_checkpoint(key)}
     for pattern in patterns:
         if not any(fnmatchcase(layer, pattern) for layer in layers.values()):
             known = sorted(set(layers.values()))
@@ -96,7 +103,8 @@ def selected(plan: Plan, patterns: Sequence[str], option: str) -> tuple[str, ...
 
 def untrained(inputs: Inputs, plan: Plan) -> list[str]:
     """Networks whose training has not finished in any run."""
-    return [name for name, net in plan.nets.items() if net.trained and not _is_trained(inputs, name, net)]
+    trained = [name for name in plan.studied() if plan.nets[name].trained]
+    return [name for name in trained if not _is_trained(inputs, name, plan.nets[name])]
 
 
 def train_all(inputs: Inputs, plan: Plan, names: Sequence[str], *, on_event: Listener, stop: Stop) -> None:
@@ -110,7 +118,8 @@ def with_states(inputs: Inputs, plan: Plan) -> Plan:
     nets = dict(plan.nets)
     for name, net in plan.nets.items():
         if net.trained:
-            _require_unchanged(inputs, name, net)
+            if CHECKPOINT not in name:
+                _require_unchanged(inputs, name, net)
             nets[name] = net.model_copy(update={"state": state_digest(inputs.net(name, net))})
     return plan.model_copy(update={"nets": nets})
 

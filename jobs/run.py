@@ -30,6 +30,7 @@ from jobs.prepare import draft, require_writable, settled, train_all, untrained,
 from jobs.report.compose import compose
 from jobs.results import is_finished, write_results
 from jobs.steps.registry import bind
+from jobs.stored_rows import StoredRows
 from jobs.study import Study
 
 MANIFEST = "manifest.json"
@@ -98,7 +99,8 @@ def _compute(inputs: Inputs, found: Layout, folder: Blobs, watch: Watch, stop: S
             _run_pass(one, missing, bad, inputs.study, watch, stop)
             computed += len(missing)
     for work in unfinished:
-        write_results(folder, work.name, _merged(work, plan, folder), plan)
+        stored = StoredRows(plan, folder, found.store_ledger)
+        write_results(folder, work.name, _merged(work, plan, folder, stored), plan)
     return computed
 
 
@@ -160,7 +162,7 @@ class _BadImages:
             )
 
 
-def _merged(work: Work, plan: Plan, folder: Blobs) -> dict[str, Any]:
+def _merged(work: Work, plan: Plan, folder: Blobs, stored: StoredRows) -> dict[str, Any]:
     """The step's results from the merged sums of all its blocks."""
     units = -(-plan.rows // plan.unit)
     arrays: dict[str, Any] = {}
@@ -169,7 +171,7 @@ def _merged(work: Work, plan: Plan, folder: Blobs) -> dict[str, Any]:
         if found is None:
             raise FailedError(f"{work.name}: every unit was skipped, so there is nothing to finish.")
         arrays |= found
-    return work.step.finish(plan, arrays)
+    return work.step.finish(plan, arrays, stored)
 
 
 def _finish(inputs: Inputs, found: Layout, folder: Blobs, seconds: float, computed: int) -> None:

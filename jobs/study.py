@@ -18,6 +18,7 @@ from jobs.errors import UserError, nearest
 from jobs.images.sources import ImagesSpec
 from jobs.messages import one_line
 from jobs.nets.options import NetSpec
+from jobs.plan import CHECKPOINT
 from jobs.steps.correlate import CorrelateOptions
 from jobs.steps.evaluate import EvaluateOptions
 
@@ -122,8 +123,24 @@ class Study(Options):
         return self
 
     def layers_of(self, net: str) -> tuple[str, ...]:
-        """The layer patterns of one network."""
-        return self.layers.get(net, ()) if isinstance(self.layers, dict) else self.layers
+        """The layer patterns of one network, or of a checkpoint of it."""
+        return self.layers.get(_trained_as(net), ()) if isinstance(self.layers, dict) else self.layers
+
+    def net_of(self, net: str) -> NetSpec:
+        """What the study says of a network, or of the network that a checkpoint is of."""
+        return self.nets[_trained_as(net)]
+
+    def nets_and_checkpoints(self) -> list[str]:
+        """Every network by name, each followed by its checkpoints as `a@3`."""
+        return [
+            name
+            for net, spec in self.nets.items()
+            for name in (net, *(f"{net}{CHECKPOINT}{number}" for number in spec.checkpoint_numbers()))
+        ]
+
+
+def _trained_as(net: str) -> str:
+    return net.partition(CHECKPOINT)[0]
 
 
 def shipped() -> dict[str, Path]:

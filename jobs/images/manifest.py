@@ -46,6 +46,11 @@ class Manifest:
             digest.update(json.dumps([entry.id, entry.label, entry.digest]).encode())
         return digest.hexdigest()
 
+    def class_counts(self) -> tuple[int, ...]:
+        """Labeled images of every class."""
+        found = Counter(entry.label for entry in self.entries)
+        return tuple(found[label] for label in range(len(self.classes)))
+
     def save(self) -> bytes:
         """The manifest as gzipped JSON lines; the same manifest gives the same bytes."""
         lines: list[object] = [{"format": FORMAT, "images": len(self.entries), "classes": self.classes}]

@@ -1,7 +1,7 @@
 """One network of a study: its architecture, and where its weights come from (a file, training, or a seed)."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -72,6 +72,8 @@ class NetSpec(BaseModel):
     """A safetensors file, or a torch file that holds tensors alone."""
     train: TrainSpec | None = None
     """Train it here; with neither weights nor train the weights are random, drawn from the seed."""
+    checkpoints: dict[Annotated[int, Field(ge=0)], Path] = {}
+    """Files of earlier weights beside `weights`, by step or epoch; `train.checkpoints` finds its own."""
     seed: int | None = Field(default=None, ge=0)
     """Draws the first weights; by default train.seed, else 0."""
     options: dict[str, Any] = {}
@@ -86,7 +88,13 @@ class NetSpec(BaseModel):
         for other in ("train", "seed"):
             if self.weights is not None and getattr(self, other) is not None:
                 raise ValueError(f"weights and {other} exclude each other; leave one out")
+        if self.checkpoints and self.weights is None:
+            raise ValueError("checkpoints: files of earlier weights need `weights`, the final ones; name that file too")
         return self
+
+    def checkpoint_numbers(self) -> list[int]:
+        """The epochs that training keeps, or the numbers of the files, ascending."""
+        return self.train.checkpoint_epochs() if self.train else sorted(self.checkpoints)
 
     def first_seed(self) -> int:
         """The seed that draws the weights before training."""

@@ -24,7 +24,7 @@ def compose(inputs: Inputs, found: Layout, folder: Blobs, seconds: float | None)
     report = Report(
         title=plan.name,
         summary=_summary(inputs, plan, bad),
-        networks=[_network(inputs, plan, name, shown.accuracy) for name in plan.nets],
+        networks=[_network(inputs, plan, name, shown.accuracy) for name in plan.studied()],
         images=_images(inputs, plan, bad),
         versions=list(plan.versions.items()),
         seconds=_seconds(found, folder) if seconds is None else seconds,
@@ -81,7 +81,7 @@ def _left_out_warnings(plan: Plan, bad: dict[str, str], skipped: dict[int, str])
 
 def _summary(inputs: Inputs, plan: Plan, bad: dict[str, str]) -> list[tuple[str, str]]:
     return [
-        ("Networks", ", ".join(f"{name} ({net.arch})" for name, net in plan.nets.items())),
+        ("Networks", ", ".join(f"{name} ({plan.nets[name].arch})" for name in plan.studied())),
         ("Images", f"{plan.rows - len(bad):,} of {inputs.study.images.source}"),
         ("Layers", str(len({key.partition("/")[2] for key in plan.shapes}))),
         ("Run", plan.folder),
@@ -142,7 +142,8 @@ def _named(bad: dict[str, str]) -> str:
 def _seconds(found: Layout, folder: Blobs) -> float:
     """Workers' time over all units of the first step, where the run's own time is not known any more."""
     units = -(-found.plan.rows // found.plan.unit)
-    records = Ledger(folder, found.works[0].parts[0].ledger, units).records()
+    first = next(part.ledger for work in found.works for part in work.parts)
+    records = Ledger(folder, first, units).records()
     return float(sum(record.get("seconds", 0.0) for _, record in records))
 
 

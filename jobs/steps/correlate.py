@@ -5,19 +5,20 @@ between them with the second network's images permuted, which is what chance alo
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.comoments import SUMMED, Accumulator, Comoments, Pair
-from jobs.errors import UserError, nearest
 from jobs.steps.correlate_numbers import numbers
+from jobs.steps.layer_pairs import PAIRS, Asked, LayerPair, layer_pairs, pair_name, same_positions, two_nets
 from jobs.steps.step import Arrays, Batch, Needs, Step
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
     from jobs.steps.presentation import Presentation, Views
+    from jobs.stored_rows import StoredRows
 
 
 class CorrelateOptions(BaseModel):
@@ -26,11 +27,7 @@ class CorrelateOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     nets: tuple[str, str] | None = Field(None, description="Two networks of the study (default: its first two).")
-    pairs: Literal["same", "all"] | tuple[tuple[str, str], ...] = Field(
-        "same",
-        description="same: each layer with its counterpart; all: every two layers of equal positions; "
-        "or a list of [layer of the first, layer of the second].",
-    )
+    pairs: Asked = Field("same", description=PAIRS)
     absolute: bool = Field(False, description="Match by |rho| instead of rho.")
     draws: int = Field(1000, ge=100, description="Bootstrap draws an interval.")
     thresholds: int = Field(101, ge=2, description="Thresholds from 0 to 1 of the Hopcroft-Karp curve.")
@@ -42,7 +39,7 @@ class Correlate:
 
     options: CorrelateOptions
     nets: tuple[str, str]
-    pairs: tuple[tuple[str, str], ...]
+    pairs: tuple[LayerPair, ...]
 
     name: ClassVar[str] = "correlate"
     version: ClassVar[int] = 1
@@ -50,14 +47,9 @@ class Correlate:
     @classmethod
     def bind(cls, options: CorrelateOptions, plan: "Plan") -> "Correlate":
         """Resolve names against the plan; UserError where a network, a layer or equal positions are missing."""
-        nets = options.nets or tuple(plan.nets)[:2]
-        if len(nets) < 2:
-            raise UserError("steps.correlate: needs two networks; add one under nets.")
-        for net in nets:
-            if net not in plan.nets:
-                raise UserError(f"steps.correlate.nets: there is no network {net!r}; {nearest(net, list(plan.nets))}")
-        pairs = [(f"{nets[0]}/{a}", f"{nets[1]}/{b}") for a, b in _layer_pairs(options.pairs, nets, plan)]
-        return cls(options, (nets[0], nets[1]), tuple(dict.fromkeys(pairs)))
+        nets = two_nets(options.nets, plan, cls.name)
+        remedy = "set extract.positions to mean or center"
+        return cls(options, nets, layer_pairs(options.pairs, nets, plan, cls.name, same_positions(plan), remedy))
 
     def identity(self) -> dict[str, Any]:
         """The pairs and every option."""
@@ -100,7 +92,7 @@ class Correlate:
         """Sums add."""
         return {name: left[name] + right[name] for name in left}
 
-    def finish(self, plan: "Plan", arrays: Arrays) -> dict[str, xr.Dataset]:
+    def finish(self, plan: "Plan", arrays: Arrays, _stored: "StoredRows") -> dict[str, xr.Dataset]:
         """One dataset a pair of layers, named by the layer, or by both where they differ."""
         results = {}
         for x, y in self.pairs:
@@ -109,7 +101,7 @@ class Correlate:
             dataset = numbers(between, permuted, within_a, within_b, self.options, plan.seed)
             a, b = (layer.partition("/")[2] for layer in (x, y))
             dataset.attrs.update(net_a=self.nets[0], net_b=self.nets[1], layer_a=a, layer_b=b)
-            results[a if a == b else f"{a}--{b}"] = dataset
+            results[pair_name((x, y))] = dataset
         return results
 
     def present(self, plan: "Plan", results: dict[str, xr.Dataset], views: "Views") -> "Presentation":
@@ -143,47 +135,3 @@ def _place(pair: Pair, name: str) -> str:
 def _restored(arrays: Arrays, plan: "Plan", pair: Pair) -> Comoments:
     sums = {name: arrays[_place(pair, name)] for name in SUMMED}
     return Comoments(pivot_x=plan.pivot(pair.x), pivot_y=plan.pivot(pair.y), **sums)
-
-
-def _layer_pairs(
-    asked: Literal["same", "all"] | tuple[tuple[str, str], ...], nets: tuple[str, ...], plan: "Plan"
-) -> list[tuple[str, str]]:
-    layers = plan.layers_of(nets[0]), plan.layers_of(nets[1])
-    if asked == "all":
-        pairs = [(a, b) for a in layers[0] for b in layers[1] if _comparable(plan, nets, a, b)]
-        if not pairs:
-            raise UserError(
-                "steps.correlate: no two layers have equal positions; set extract.positions to mean or center."
-            )
-        return pairs
-    pairs = _counterparts(nets, layers) if asked == "same" else list(asked)
-    for pair in pairs:
-        for layer, net, known in zip(pair, nets, layers, strict=True):
-            if layer not in known:
-                raise UserError(
-                    f"steps.correlate.pairs: {layer!r} is no studied layer of {net}; {nearest(layer, known)}"
-                )
-        if not _comparable(plan, nets, *pair):
-            _refuse_positions(plan, [f"{net}/{layer}" for net, layer in zip(nets, pair, strict=True)])
-    return pairs
-
-
-def _counterparts(nets: tuple[str, ...], layers: tuple[list[str], list[str]]) -> list[tuple[str, str]]:
-    if len(layers[0]) != len(layers[1]):
-        raise UserError(
-            f"steps.correlate: {nets[0]} has {len(layers[0])} of the layers and {nets[1]} {len(layers[1])}, so they do "
-            f"not pair in order; write steps.correlate.pairs: [[layer of {nets[0]}, layer of {nets[1]}], ...]."
-        )
-    return list(zip(*layers, strict=True))
-
-
-def _refuse_positions(plan: "Plan", pair: list[str]) -> NoReturn:
-    sizes = [f"{plan.shapes[layer][1]} x {plan.shapes[layer][2]}" for layer in pair]
-    raise UserError(
-        f"steps.correlate: {pair[0]} has {sizes[0]} positions and {pair[1]} {sizes[1]}: "
-        "pair layers of equal size, or set extract.positions to mean or center."
-    )
-
-
-def _comparable(plan: "Plan", nets: tuple[str, ...], a: str, b: str) -> bool:
-    return plan.positions_of(f"{nets[0]}/{a}") == plan.positions_of(f"{nets[1]}/{b}")

@@ -15,6 +15,7 @@ from jobs.steps.step import Arrays, Batch, Needs, Step
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
+    from jobs.stored_rows import StoredRows
 
 TOP = (1, 5)
 
@@ -36,8 +37,8 @@ class Evaluate:
 
     @classmethod
     def bind(cls, _options: EvaluateOptions, plan: "Plan") -> "Evaluate":
-        """Over every network of the plan."""
-        return cls(tuple(plan.nets))
+        """Over every network of the study; checkpoints are none of its own."""
+        return cls(tuple(plan.studied()))
 
     def identity(self) -> dict[str, Any]:
         """The networks."""
@@ -63,7 +64,7 @@ class Evaluate:
         """Counts add."""
         return {name: left[name] + right[name] for name in left}
 
-    def finish(self, _plan: "Plan", arrays: Arrays) -> dict[str, xr.Dataset]:
+    def finish(self, _plan: "Plan", arrays: Arrays, _stored: "StoredRows") -> dict[str, xr.Dataset]:
         """`accuracy` (nets, top), NaN where the network's output does not fit the labels."""
         labeled = arrays["labeled"]
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -18,5 +18,5 @@ def bind(study: "Study", plan: "Plan") -> list[Step]:
     asked = [(spec.name, spec.options) for spec in study.steps]
     steps: list[Step] = [STEPS[name].bind(options, plan) for name, options in asked]
     if not any(step.name == Evaluate.name for step in steps):
-        steps.insert(0, Evaluate(tuple(plan.nets)))
+        steps.insert(0, Evaluate(tuple(plan.studied())))
     return steps

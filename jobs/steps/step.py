@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from jobs.plan import Plan
     from jobs.steps.presentation import Presentation, Views
+    from jobs.stored_rows import StoredRows
 
 Arrays = dict[str, np.ndarray]
 
@@ -25,14 +26,19 @@ class Needs:
     samples: frozenset[str] = frozenset()
     maps: frozenset[str] = frozenset()
     logits: frozenset[str] = frozenset()
+    stored: frozenset[str] = frozenset()
+    """Read again from the store when the step finishes."""
 
     def union(self, other: "Needs") -> "Needs":
         """Both together."""
-        return Needs(self.samples | other.samples, self.maps | other.maps, self.logits | other.logits)
+        return Needs(
+            self.samples | other.samples, self.maps | other.maps, self.logits | other.logits,
+            self.stored | other.stored,
+        )  # fmt: skip
 
     @property
     def layers(self) -> frozenset[str]:
-        """Every `net/layer` that is read."""
+        """Every `net/layer` that is read of every batch."""
         return self.samples | self.maps
 
 
@@ -84,8 +90,8 @@ class Step(Protocol):
     def merge(self, left: Arrays, right: Arrays) -> Arrays:
         """Two units' arrays, or two nodes', together: associative."""
 
-    def finish(self, plan: "Plan", arrays: Arrays) -> dict[str, "xr.Dataset"]:
-        """Results by name from the merged arrays of all blocks."""
+    def finish(self, plan: "Plan", arrays: Arrays, stored: "StoredRows") -> dict[str, "xr.Dataset"]:
+        """Results by name from the merged arrays of all blocks, and from the layers that it needs of the store."""
 
     def present(self, plan: "Plan", results: dict[str, "xr.Dataset"], views: "Views") -> "Presentation":
         """Figures, tables and warnings for the report."""
