@@ -200,10 +200,11 @@ class _Loader(yaml.SafeLoader):
     """Safe YAML in which a repeated key is an error, not a silent replacement."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        own = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]  # <<: takes in another mapping
+        keys = [self.construct_object(key, deep=True) for key in own]
         for number, key in enumerate(keys):
             if key in keys[:number]:
-                mark = node.value[number][0].start_mark
+                mark = own[number].start_mark
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", mark)
         return super().construct_mapping(node, deep)
 
