@@ -18,6 +18,9 @@ from torch import Tensor, nn
 
 T = TypeVar("T")
 
+INPUT = "input"
+"""The layer that is the network's own input, unless a module has that name."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -43,7 +46,7 @@ def layer_names(net: nn.Module) -> list[str]:
 
 
 def expand(net: nn.Module, patterns: list[str] | tuple[str, ...]) -> list[str]:
-    """Layers that `patterns` name, globs expanded in the network's order, without repeats.
+    """Layers that `patterns` name, globs expanded in the network's order, without repeats; `input` is its input.
 
     Raises KeyError with the nearest name where a pattern matches nothing.
     """
@@ -52,6 +55,8 @@ def expand(net: nn.Module, patterns: list[str] | tuple[str, ...]) -> list[str]:
         layer = Layer.parse(pattern)
         suffix = pattern[len(layer.module) :]
         hits = [name for name in names if fnmatchcase(name, layer.module)]
+        if pattern == INPUT and not hits:
+            hits = [INPUT]
         if not hits:
             close = get_close_matches(layer.module, names, n=1)
             hint = f"did you mean {close[0]!r}?" if close else "its layers are " + ", ".join(names[:12]) + " ..."
@@ -100,12 +105,15 @@ def recorded(net: nn.Module, takes: Mapping[str, Callable[[Tensor], T]]) -> Iter
 
         return hook
 
-    def reset(_module: nn.Module, _inputs: object) -> None:
+    def reset(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         outputs.clear()
         calls.clear()
+        if INPUT in takes and INPUT not in modules:
+            outputs[INPUT] = takes[INPUT](as_maps(inputs[0].detach()))
 
+    hooked = {name: modules[layer.module] for name, layer in layers.items() if name != INPUT or INPUT in modules}
     handles = [net.register_forward_pre_hook(reset)]
-    handles += [modules[layer.module].register_forward_hook(hook_of(name, layer)) for name, layer in layers.items()]
+    handles += [module.register_forward_hook(hook_of(name, layers[name])) for name, module in hooked.items()]
     try:
         yield outputs
     finally:

@@ -19,6 +19,7 @@ from jobs.images.sources import ImagesSpec
 from jobs.messages import one_line
 from jobs.nets.options import NetSpec
 from jobs.plan import CHECKPOINT
+from jobs.steps.compare_options import CompareOptions
 from jobs.steps.correlate import CorrelateOptions
 from jobs.steps.evaluate import EvaluateOptions
 
@@ -67,6 +68,8 @@ class StepSpec(Options):
 
     evaluate: EvaluateOptions | None = Field(None, description="Accuracy of each network on the images.")
     correlate: CorrelateOptions | None = Field(None, description="Correlate and match the channels of two networks.")
+
+    compare: CompareOptions | None = Field(None, description="Similarity of the layers of two networks.")
 
     @model_validator(mode="before")
     @classmethod

@@ -106,10 +106,10 @@ def pairing_curves(layers: Sequence[Pairing]) -> Figure:
     return figure
 
 
-def depth(layers: Sequence[str], means: Sequence[Means], *, y_label: str) -> Figure:
+def depth(layers: Sequence[str], means: Sequence[Means], *, y_label: str, highest: float = 1.0) -> Figure:
     """Means of every layer with their bootstrap intervals against depth, noise floors dashed.
 
-    Each of `means` holds one value a layer. Raises ValueError where a length differs from `layers` or nothing is given.
+    `highest` is the top of the y axis. Each of `means` holds one value a layer. Raises ValueError where a length differs from `layers` or nothing is given.
     """
     if not layers or not means:
         raise ValueError("There are no layers to draw; give at least one layer and one series of means.")
@@ -128,7 +128,7 @@ def depth(layers: Sequence[str], means: Sequence[Means], *, y_label: str) -> Fig
         else:
             axes.set_xticks(range(len(layers)), layers)
         axes.set_xlim(-0.5, len(layers) - 0.5)
-        axes.set_ylim(top=1.02)
+        axes.set_ylim(top=1.02 * highest)
         axes.set_ylabel(y_label)
         interval = Line2D([], [], color=SOFT, label="bootstrap interval over images", **INTERVAL)  # type: ignore[arg-type]
         _legend(figure, [series.label for series in means], [interval], markers=True)

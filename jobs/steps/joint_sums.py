@@ -20,6 +20,9 @@ from jobs.steps.step import Arrays, Batch
 if TYPE_CHECKING:
     from jobs.plan import Plan
 
+AND = " + "
+"""Between layers that stand side by side; no name of a module holds it."""
+
 
 @dataclass(frozen=True)
 class Rectangle:
@@ -55,31 +58,36 @@ def rectangles(pairs: tuple[LayerPair, ...], alike: Callable[[str], Hashable]) -
     return tuple(Rectangle(tuple(x), y) for (_, y), x in grouped.items())
 
 
-def blocks(parts: tuple[Rectangle, ...], groups: int) -> dict[Pair, int]:
-    """Cross-products of rectangles with the groups each keeps: permuted ones, for the floor, are kept as a whole."""
+def pairs_of(parts: tuple[Rectangle, ...]) -> tuple[LayerPair, ...]:
+    """All pairs of some rectangles."""
+    return tuple((x, y) for part in parts for x in part.x for y in part.y)
+
+
+def blocks(parts: tuple[Rectangle, ...], groups: int, chance_groups: int = 1) -> dict[Pair, int]:
+    """Cross-products of rectangles with the groups each keeps: permuted ones, for the floor, often as a whole."""
     layers = sorted({layer for part in parts for layer in part.layers})
     within = {Pair(layer, layer): groups for layer in layers}
     between = {Pair(_side(part.x), _side(part.y)): groups for part in parts}
-    permuted = {Pair(_side(part.x), _side(part.y), permuted=True): 1 for part in parts}
+    permuted = {Pair(_side(part.x), _side(part.y), permuted=True): chance_groups for part in parts}
     return within | between | permuted
 
 
-def sums_bytes(plan: "Plan", parts: tuple[Rectangle, ...]) -> int:
+def sums_bytes(plan: "Plan", parts: tuple[Rectangle, ...], chance_groups: int = 1) -> int:
     """Float64 sums of all blocks, by group."""
     return sum(
         8 * count * ((x := _width(plan, pair.x)) * (y := _width(plan, pair.y)) + 2 * (x + y) + 1)
-        for pair, count in blocks(parts, plan.groups).items()
+        for pair, count in blocks(parts, plan.groups, chance_groups).items()
     )
 
 
 class JointSums:
     """Running sums of one unit."""
 
-    def __init__(self, plan: "Plan", parts: tuple[Rectangle, ...]):
-        wanted = blocks(parts, plan.groups)
+    def __init__(self, plan: "Plan", parts: tuple[Rectangle, ...], chance_groups: int = 1):
+        wanted = blocks(parts, plan.groups, chance_groups)
         sides = sorted({name for pair in wanted for name in (pair.x, pair.y)})
         self.pivots = {layer: plan.pivot(layer) for part in parts for layer in part.layers}
-        self.sides = {side: side.split(_AND) for side in sides}
+        self.sides = {side: side.split(AND) for side in sides}
         self.accumulator = Accumulator(wanted, {side: _pivot(plan, side) for side in sides})
 
     def update(self, batch: Batch) -> None:
@@ -101,8 +109,8 @@ class Joints:
         self.plan, self.arrays = plan, arrays
         self.held: dict[tuple[str, str, bool], Pair] = {}
         for pair in _pairs(arrays):
-            for x in pair.x.split(_AND):
-                for y in pair.y.split(_AND):
+            for x in pair.x.split(AND):
+                for y in pair.y.split(AND):
                     self.held.setdefault((x, y, pair.permuted), pair)
 
     def joint(self, pair: LayerPair) -> Joint:
@@ -110,9 +118,9 @@ class Joints:
         return Joint(self._within(pair[0]), self._within(pair[1]), self._block(*pair, permuted=False))
 
     def floor(self, pair: LayerPair) -> Joint:
-        """What chance gives, of one group."""
-        within = self._within(pair[0]).total(), self._within(pair[1]).total()
-        return Joint(*within, self._block(*pair, permuted=True))
+        """What chance gives, of one group unless the permuted sums were kept by group."""
+        x, y, xy = self._within(pair[0]), self._within(pair[1]), self._block(*pair, permuted=True)
+        return Joint(x, y, xy) if len(xy.n) > 1 else Joint(x.total(), y.total(), xy)
 
     def _within(self, layer: str) -> Comoments:
         return self._restored(Pair(layer, layer))
@@ -126,23 +134,21 @@ class Joints:
         return Comoments(pivot_x=_pivot(self.plan, pair.x), pivot_y=_pivot(self.plan, pair.y), **sums)
 
 
-def packed(plan: "Plan", parts: tuple[Rectangle, ...], limit_bytes: int) -> list[tuple[Rectangle, ...]]:
+def packed(
+    plan: "Plan", parts: tuple[Rectangle, ...], limit_bytes: int, chance_groups: int = 1
+) -> list[tuple[Rectangle, ...]]:
     """Rectangles in blocks that each stay under the limit, halved where one alone does not."""
     waiting, found = list(parts), list[tuple[Rectangle, ...]]()
     while waiting:
         part = waiting.pop(0)
-        halves = part.halves() if sums_bytes(plan, (part,)) > limit_bytes else None
+        halves = part.halves() if sums_bytes(plan, (part,), chance_groups) > limit_bytes else None
         if halves:
             waiting[:0] = halves
-        elif found and sums_bytes(plan, (*found[-1], part)) <= limit_bytes:
+        elif found and sums_bytes(plan, (*found[-1], part), chance_groups) <= limit_bytes:
             found[-1] = (*found[-1], part)
         else:
             found.append((part,))
     return found
-
-
-_AND = " + "
-"""Between layers that stand side by side; no name of a module holds it."""
 
 
 def beside(layers: list[Array]) -> Array:
@@ -151,20 +157,20 @@ def beside(layers: list[Array]) -> Array:
 
 
 def _side(layers: tuple[str, ...]) -> str:
-    return _AND.join(layers)
+    return AND.join(layers)
 
 
 def _width(plan: "Plan", side: str) -> int:
-    return sum(plan.units_of(layer) + 1 for layer in side.split(_AND))
+    return sum(plan.units_of(layer) + 1 for layer in side.split(AND))
 
 
 def _pivot(plan: "Plan", side: str) -> np.ndarray:
-    return np.concatenate([np.append(plan.pivot(layer), 0.0) for layer in side.split(_AND)])
+    return np.concatenate([np.append(plan.pivot(layer), 0.0) for layer in side.split(AND)])
 
 
 def _range(plan: "Plan", side: str, layer: str) -> slice:
     start = 0
-    for other in side.split(_AND):
+    for other in side.split(AND):
         width = plan.units_of(other) + 1
         if other == layer:
             return slice(start, start + width)

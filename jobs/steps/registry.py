@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from jobs.steps.compare import Compare
 from jobs.steps.correlate import Correlate
 from jobs.steps.evaluate import Evaluate
 from jobs.steps.step import Step
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from jobs.plan import Plan
     from jobs.study import Study
 
-STEPS: dict[str, Any] = {step.name: step for step in (Evaluate, Correlate)}
+STEPS: dict[str, Any] = {step.name: step for step in (Evaluate, Correlate, Compare)}
 
 
 def bind(study: "Study", plan: "Plan") -> list[Step]:

@@ -1,5 +1,7 @@
 """Hooks: copies survive an in-place ReLU; names, globs, tuple items and repeated calls say what they cannot do."""
 
+from collections import OrderedDict
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -94,3 +96,21 @@ def test_misspelt_layers_name_the_nearest() -> None:
         expand(net, ["conv11"])
     with pytest.raises(ValueError, match="whole numbers"):
         expand(net, ["conv1:x"])
+
+
+def test_the_input_is_a_layer_of_its_own() -> None:
+    net = nn.Sequential(nn.ReLU(inplace=True), nn.Flatten())
+    images = torch.randn(2, 3, 4, 4)
+    expected = images.clone()
+    assert expand(net, ["input", "0"]) == ["input", "0"]
+    with recorded(net, {"input": torch.clone, "0": torch.clone}) as outputs:
+        net(images)
+    torch.testing.assert_close(outputs["input"], expected)
+    torch.testing.assert_close(outputs["0"], expected.relu())
+
+
+def test_a_module_named_input_is_that_module() -> None:
+    net = nn.Sequential(OrderedDict(input=nn.ReLU()))
+    with recorded(net, {"input": torch.clone}) as outputs:
+        net(-torch.ones(1, 2))
+    assert not outputs["input"].any()

@@ -1,0 +1,92 @@
+"""How alike are the layers of two networks? Any measure, for any pairs of layers, from one pass over the images.
+
+A measure of sums (CCA, SVCCA, PWCCA, CKA, Procrustes, matches) takes any number of images; one of distances between
+images (RBF CKA, RSA, nearest neighbors) reads the first `max_images` of them back from the store.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import xarray as xr
+
+from jobs.steps.compare_numbers import details, similarity
+from jobs.steps.compare_options import CompareOptions
+from jobs.steps.layer_pairs import LayerPair, layer_pairs, two_nets
+from jobs.steps.pairwise import Pairwise, added, comparable, require_chance
+from jobs.steps.step import Arrays, Needs, Reducer, Step
+
+if TYPE_CHECKING:
+    from jobs.plan import Plan
+    from jobs.steps.presentation import Presentation, Views
+    from jobs.stored_rows import StoredRows
+
+SIMILARITY = "similarity"
+"""The dataset that holds every measure of every pair; those of single pairs are named by their layers."""
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Bound to a plan: the pairs are `net/layer` keys; a block of it has fewer."""
+
+    options: CompareOptions
+    nets: tuple[str, str]
+    sums: Pairwise
+    seed: int = field(default=0)
+
+    name: ClassVar[str] = "compare"
+    version: ClassVar[int] = 1
+
+    @classmethod
+    def bind(cls, options: CompareOptions, plan: "Plan") -> "Compare":
+        """Resolve names against the plan; UserError where a network, a layer or equal positions are missing."""
+        nets = two_nets(options.nets, plan, cls.name)
+        require_chance(plan, cls.name)
+        compared = layer_pairs(options.pairs, nets, plan, cls.name, *comparable(plan, options.fourier))
+        return cls(options, nets, Pairwise(compared, options.fourier), plan.seed)
+
+    @property
+    def pairs(self) -> tuple[LayerPair, ...]:
+        """The pairs of layers."""
+        return self.sums.pairs
+
+    def identity(self) -> dict[str, Any]:
+        """The pairs and every option."""
+        return {**self.sums.identity(), **self.options.model_dump(mode="json", exclude={"nets", "pairs", "fourier"})}
+
+    def needs(self) -> Needs:
+        """Samples or maps of all layers that are compared, and their stored activations for distances."""
+        layers = frozenset(layer for pair in self.pairs for layer in pair)
+        streamed = self.sums.needs() if self.options.from_sums else Needs()
+        reads = bool(self.options.from_distances) or self.options.aligned
+        return streamed.union(Needs(stored=layers if reads else frozenset()))
+
+    def result_bytes(self, plan: "Plan") -> int:
+        """Sums of all pairs."""
+        return self.sums.result_bytes(plan) if self.options.from_sums else 0
+
+    def split(self, plan: "Plan", limit_bytes: int) -> list[Step]:
+        """As many pairs to a block as fit; no pass at all for distances alone."""
+        if not self.options.from_sums:
+            return []
+        return [replace(self, sums=block) for block in self.sums.split(plan, limit_bytes)]
+
+    def reducer(self, plan: "Plan") -> Reducer:
+        """Sums of one unit."""
+        return self.sums.reducer(plan)
+
+    def merge(self, left: Arrays, right: Arrays) -> Arrays:
+        """Sums add."""
+        return added(left, right)
+
+    def finish(self, plan: "Plan", arrays: Arrays, stored: "StoredRows") -> dict[str, xr.Dataset]:
+        """Every measure of every pair in one dataset; of few pairs, each one's directions and frequencies too."""
+        joints = self.sums.joints(plan, arrays)
+        found = {SIMILARITY: similarity(self, joints, stored)}
+        found[SIMILARITY].attrs.update(net_a=self.nets[0], net_b=self.nets[1])
+        return found | details(self, plan, joints, stored)
+
+    def present(self, plan: "Plan", results: dict[str, xr.Dataset], _views: "Views") -> "Presentation":
+        """Matrices or curves over depth, coefficients, maps by frequency, aligned directions, the table, warnings."""
+        from jobs.steps.compare_plates import presentation
+
+        return presentation(self, plan, results)
