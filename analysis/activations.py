@@ -46,11 +46,11 @@ def layer_names(net: nn.Module) -> list[str]:
 
 
 def expand(net: nn.Module, patterns: list[str] | tuple[str, ...]) -> list[str]:
-    """Layers that `patterns` name, globs expanded in the network's order, without repeats; `input` is its input.
+    """Layers that `patterns` name, in the network's order, without repeats; globs are expanded, `input` is its input.
 
     Raises KeyError with the nearest name where a pattern matches nothing.
     """
-    names, found = layer_names(net), []
+    names, found = layer_names(net), list[tuple[str, str]]()
     for pattern in patterns:
         layer = Layer.parse(pattern)
         suffix = pattern[len(layer.module) :]
@@ -61,8 +61,9 @@ def expand(net: nn.Module, patterns: list[str] | tuple[str, ...]) -> list[str]:
             close = get_close_matches(layer.module, names, n=1)
             hint = f"did you mean {close[0]!r}?" if close else "its layers are " + ", ".join(names[:12]) + " ..."
             raise KeyError(f"layer {pattern!r} is not in the network: {hint}")
-        found += [name + suffix for name in hits]
-    return list(dict.fromkeys(found))
+        found += [(name, name + suffix) for name in hits]
+    place = {name: number for number, name in enumerate(names)}
+    return list(dict.fromkeys(layer for _, layer in sorted(found, key=lambda hit: place.get(hit[0], -1))))
 
 
 def as_maps(output: Tensor) -> Float[Tensor, "samples channels height width"]:

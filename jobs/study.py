@@ -19,8 +19,10 @@ from jobs.images.sources import ImagesSpec
 from jobs.messages import one_line
 from jobs.nets.options import NetSpec
 from jobs.plan import CHECKPOINT
+from jobs.steps.classes import ClassesOptions
 from jobs.steps.compare_options import CompareOptions
 from jobs.steps.correlate import CorrelateOptions
+from jobs.steps.dynamics import DynamicsOptions
 from jobs.steps.evaluate import EvaluateOptions
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -70,6 +72,8 @@ class StepSpec(Options):
     correlate: CorrelateOptions | None = Field(None, description="Correlate and match the channels of two networks.")
 
     compare: CompareOptions | None = Field(None, description="Similarity of the layers of two networks.")
+    classes: ClassesOptions | None = Field(None, description="Similarity of every layer to every class.")
+    dynamics: DynamicsOptions | None = Field(None, description="Layers through training against layers at the end.")
 
     @model_validator(mode="before")
     @classmethod

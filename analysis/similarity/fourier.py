@@ -37,8 +37,7 @@ class SpectralJoint:
 
     def covariances(self) -> SpectralCovariances:
         """Of no images zeros, as of dead units."""
-        x, y, xy = (_live(c) for c in (self.x, self.y, self.xy))
-        return SpectralCovariances(_hermitian(x), _hermitian(y), xy)
+        return SpectralCovariances(_live(self.x), _live(self.y), _live(self.xy))
 
 
 class FourierScores(NamedTuple):
@@ -93,14 +92,10 @@ def similarity_map(
 
 
 def _live(comoments: SpectralComoments) -> Complex128[np.ndarray, "frequencies units_x units_y"]:
-    live_x, live_y = comoments.variance_x() > 0, comoments.variance_y() > 0
-    return comoments.covariance() * (live_x[:, :, None] & live_y[:, None, :])
-
-
-def _hermitian(
-    blocks: Complex128[np.ndarray, "frequencies units units"],
-) -> Complex128[np.ndarray, "frequencies units units"]:
-    return (blocks + np.conj(np.swapaxes(blocks, 1, 2))) / 2
+    covariance = comoments.covariance()
+    covariance[comoments.variance_x() == 0] = 0
+    np.swapaxes(covariance, 1, 2)[comoments.variance_y() == 0] = 0
+    return covariance
 
 
 def _canonical(x: np.ndarray, y: np.ndarray, xy: np.ndarray, samples: float, variance: float, rule: Rule) -> Canonical:

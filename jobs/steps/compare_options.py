@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from analysis.similarity.measures import MEASURES, MeasureName
 from jobs.steps.layer_pairs import PAIRS, Asked
+from jobs.steps.pairwise import Fourier
 
 BY_FREQUENCY = ("svcca", "cca")
 """Measures that can be taken at each frequency."""
@@ -25,7 +26,7 @@ class CompareOptions(BaseModel):
     rule: Literal["squared", "unsquared"] = Field(
         "squared", description="Variance of squared singular values, or of unsquared ones as the SVCCA authors' code."
     )
-    fourier: bool | int = Field(
+    fourier: Fourier = Field(
         False,
         description="Compare maps at each frequency. true: layers of equal size at all frequencies; a number m: at "
         "those that a map of m x m holds, which layers of different size share.",
@@ -37,8 +38,6 @@ class CompareOptions(BaseModel):
 
     @model_validator(mode="after")
     def _by_frequency(self) -> "CompareOptions":
-        if self.fourier is not False and self.fourier is not True and self.fourier < 1:
-            raise ValueError(f"fourier: {self.fourier} is no size of a map; write true, or 1 or more")
         other = [name for name in self.measures if name not in BY_FREQUENCY]
         if self.fourier is not False and other:
             raise ValueError(
@@ -48,11 +47,6 @@ class CompareOptions(BaseModel):
         if self.aligned and self.fourier is not False:
             raise ValueError("aligned: directions at each frequency are not drawn; leave fourier or aligned out")
         return self
-
-    @property
-    def crop(self) -> int | None:
-        """Size of the maps whose frequencies are compared; None for all of them."""
-        return None if isinstance(self.fourier, bool) else self.fourier
 
     @property
     def from_sums(self) -> tuple[MeasureName, ...]:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pydantic import PositiveInt, StrictBool
+
 from jobs.errors import UserError
 from jobs.steps.joint_sums import Joints, JointSums, Rectangle, packed, pairs_of, rectangles, sums_bytes
 from jobs.steps.layer_pairs import LayerPair, same_positions
@@ -13,7 +15,7 @@ from jobs.steps.step import Arrays, Needs, Reducer
 if TYPE_CHECKING:
     from jobs.plan import Plan
 
-Fourier = bool | int
+Fourier = StrictBool | PositiveInt
 """false: by position; true: at all frequencies of layers of equal size; m: at those that a map of m x m holds."""
 
 

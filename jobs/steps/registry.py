@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from jobs.steps.classes import Classes
 from jobs.steps.compare import Compare
 from jobs.steps.correlate import Correlate
+from jobs.steps.dynamics import Dynamics
 from jobs.steps.evaluate import Evaluate
 from jobs.steps.step import Step
 
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     from jobs.plan import Plan
     from jobs.study import Study
 
-STEPS: dict[str, Any] = {step.name: step for step in (Evaluate, Correlate, Compare)}
+STEPS: dict[str, Any] = {step.name: step for step in (Evaluate, Correlate, Compare, Classes, Dynamics)}
 
 
 def bind(study: "Study", plan: "Plan") -> list[Step]:

@@ -1,0 +1,145 @@
+"""Figures and tables of learning dynamics: panes through training, convergence of each layer, order by depth."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from analysis.similarity.measures import MEASURES
+from jobs.figures.lines import Line, lines
+from jobs.figures.panes import LayerMatrix, panes
+from jobs.figures.plate import Plate, plate_name
+from jobs.report.cells import Cell, Measured
+from jobs.report.page import Table
+from jobs.steps.dynamics_numbers import by_architecture
+from jobs.steps.pair_scores import FEW
+from jobs.steps.presentation import Presentation
+
+if TYPE_CHECKING:
+    from jobs.plan import Plan
+    from jobs.steps.dynamics import Dynamics
+
+SAME = 0.999
+"""The last checkpoint is the end of training where its layers are this similar to themselves at the end."""
+
+
+def presentation(step: "Dynamics", _plan: "Plan", results: dict[str, xr.Dataset]) -> Presentation:
+    """Panes of all architectures in one figure, curves of each, and two tables."""
+    shown = {arch: nets[0] for arch, nets in by_architecture(results).items()}
+    plates = [("Learning dynamics", _panes(step, shown, results))]
+    plates += [("Convergence", _curves(step, net, results[net])) for net in shown.values()]
+    tables = (
+        _order_table(results),
+        *(_layer_table(step, arch, nets, results) for arch, nets in by_architecture(results).items()),
+    )
+    warnings = [warning for net in step.nets for warning in _warnings(net, results[net])]
+    return Presentation(tuple(plates), tables, tuple(warnings))
+
+
+def _panes(step: "Dynamics", shown: dict[str, str], results: dict[str, xr.Dataset]) -> Plate:
+    rows, arrays = [], {}
+    for net in shown.values():
+        found = results[net]
+        times, layers = found["time"].values, found["layer_end"].values.tolist()
+        row = []
+        for percent in step.options.panes:
+            at = int(np.argmin(np.abs(times - percent / 100 * times[-1])))
+            values = found["similarity"].values[at, :, :, 0]
+            row.append(LayerMatrix(f"{100 * times[at] / times[-1]:.0f} %", values, layers, layers))
+            arrays[f"{net}/{times[at]}"] = values
+        arrays[f"{net}/layers"] = np.array(layers)
+        rows.append(row)
+    title = MEASURES[step.options.measure].title
+    return Plate(
+        plate_name("dynamics", "panes"),
+        f"{title} of every layer through training with every layer at the end",
+        "Each pane is one moment of training. A diagonal that lights up from the lower left says that layers near the "
+        "input become what they stay first; bright blocks are layers that resemble each other, as a convolution and "
+        "its batch norm.",
+        panes(
+            rows, limits=(0.0, 1.0), color_label=title, x_label="layers at the end of training",
+            y_label="layers at that time", row_labels=list(shown) if len(shown) > 1 else (),
+        ),
+        arrays,
+    )  # fmt: skip
+
+
+def _curves(step: "Dynamics", net: str, found: xr.Dataset) -> Plate:
+    times, layers = found["time"].values.astype(float), found["layer_end"].values.tolist()
+    own = np.stack([found["similarity"].values[:, number, number] for number in range(len(layers))])
+    drawn = [
+        Line(layer, times, *own[number].T)
+        for number, layer in enumerate(layers)
+        if not np.isnan(own[number, :, 0]).all()
+    ]
+    title = MEASURES[step.options.measure].title
+    return Plate(
+        plate_name("dynamics", "convergence", net),
+        f"How near each layer of {net} is to what it becomes",
+        "One line a layer, dark near the input and bright near the output; where dark lines lie above bright ones the "
+        f"network converges from the bottom up. Dots: first above {step.options.threshold:g} of the last value.",
+        lines(
+            drawn, x_label="epochs (or the numbers of the checkpoints)", y_label=f"{title} with the layer at the end",
+            graded=True, threshold=step.options.threshold,
+        ),
+        {"times": times, "layers": np.array(layers), "similarity": own},
+    )  # fmt: skip
+
+
+def _order_table(results: dict[str, xr.Dataset]) -> Table:
+    together = results["over seeds"]
+    rows: list[tuple[Cell, ...]] = []
+    for arch, nets in by_architecture(results).items():
+        mean, low, high = (float(part) for part in together["rank_correlation"].sel(arch=arch).values)
+        each = ", ".join(f"{net} {float(results[net]['rank_correlation']):.2f}" for net in nets)
+        rows.append((arch, len(nets), Measured(mean, low, high) if len(nets) > 1 else mean, _verdict(low, high), each))
+    note = (
+        "Spearman's rank correlation of a layer's depth with the time at which it converges, mean and 95 % interval "
+        "(Student's t) over networks of one architecture. Above 0, layers near the input converge first. The input "
+        "itself is left out."
+    )
+    columns = ("architecture", "networks", "rank correlation", "bottom-up?", "each")
+    return Table("Is convergence bottom-up?", columns, tuple(rows), note)
+
+
+def _verdict(low: float, high: float) -> str:
+    if np.isnan(low):
+        return "needs several seeds"
+    return "yes" if low > 0 else "no, top-down" if high < 0 else "not decided"
+
+
+def _layer_table(step: "Dynamics", arch: str, nets: list[str], results: dict[str, xr.Dataset]) -> Table:
+    layers = results[nets[0]]["layer_end"].values
+    reached = np.stack([results[net]["converged"].values for net in nets])
+    first = results[nets[0]]
+    rows: list[tuple[Cell, ...]] = []
+    for number, layer in enumerate(layers):
+        start = first["similarity"].values[0, number, number]
+        rows.append((str(layer), Measured(*start.tolist()), *(float(value) for value in reached[:, number])))
+    note = (
+        f"At the first checkpoint: similarity of {nets[0]}'s layer to itself at the end, with interval and floor. Then, "
+        f"for each network, when the layer first reaches {step.options.threshold:g} of its last similarity, in epochs "
+        "(or numbers of checkpoints), linear between checkpoints."
+    )
+    return Table(f"Convergence of {arch}", ("layer", "at the first checkpoint", *nets), tuple(rows), note)
+
+
+def _warnings(net: str, found: xr.Dataset) -> list[str]:
+    warnings = []
+    samples, kept = found["samples"].values, found["kept"].values.max(-1)
+    few = (samples > 0) & (samples < FEW * kept)
+    if few.any():
+        share = np.where(few, samples / np.maximum(kept, 1), np.inf)
+        time, then, end = np.unravel_index(int(np.argmin(share)), share.shape)
+        warnings.append(
+            f"{net}: {int(few.sum())} of {few.size} cells have fewer than {FEW} samples a direction (least: "
+            f"{found['layer_then'].values[then]} with {found['layer_end'].values[end]}, "
+            f"{int(samples[time, then, end])} for {int(kept[time, then, end])}); take more images."
+        )
+    last = np.diagonal(found["similarity"].values[-1, :, :, 0])
+    if np.nanmean(last) < SAME:
+        warnings.append(
+            f"{net}: its last checkpoint ({int(found['time'].values[-1])}) is not the end of training; keep the last "
+            "epoch among train.checkpoints."
+        )
+    return warnings
