@@ -24,6 +24,7 @@ from jobs.steps.compare_options import CompareOptions
 from jobs.steps.correlate import CorrelateOptions
 from jobs.steps.dynamics import DynamicsOptions
 from jobs.steps.evaluate import EvaluateOptions
+from jobs.steps.regress import RegressOptions
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 """A name that is also a part of paths."""
@@ -74,6 +75,7 @@ class StepSpec(Options):
     compare: CompareOptions | None = Field(None, description="Similarity of the layers of two networks.")
     classes: ClassesOptions | None = Field(None, description="Similarity of every layer to every class.")
     dynamics: DynamicsOptions | None = Field(None, description="Layers through training against layers at the end.")
+    regress: RegressOptions | None = Field(None, description="Predict the units of one network from another's.")
 
     @model_validator(mode="before")
     @classmethod

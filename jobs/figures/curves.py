@@ -109,7 +109,8 @@ def pairing_curves(layers: Sequence[Pairing]) -> Figure:
 def depth(layers: Sequence[str], means: Sequence[Means], *, y_label: str, highest: float = 1.0) -> Figure:
     """Means of every layer with their bootstrap intervals against depth, noise floors dashed.
 
-    `highest` is the top of the y axis. Each of `means` holds one value a layer. Raises ValueError where a length differs from `layers` or nothing is given.
+    `highest` is the top of the y axis. Each of `means` holds one value a layer. Raises ValueError where a length
+    differs from `layers` or nothing is given.
     """
     if not layers or not means:
         raise ValueError("There are no layers to draw; give at least one layer and one series of means.")

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from jobs.plan import Plan
     from jobs.steps.compare import Compare
 
+TOGETHER = 4
+"""Measures in one figure, each with its floor."""
+
 TABLED = 40
 """Pairs up to which every one has a row in the table."""
 
@@ -82,21 +85,23 @@ def _depths(step: "Compare", found: xr.Dataset) -> list[Plate]:
         ("distance", "the lower, the more alike; the dashed floor is how far apart chance would put them"),
     ):
         measures = [name for name in step.options.measures if MEASURES[name].kind == kind]
-        if not measures:
-            continue
-        highest = max(MEASURES[name].high for name in measures)
-        series = [Means(MEASURES[name].title, *found[name].values.T) for name in measures]
-        plates.append(
-            Plate(
-                plate_name("compare", *step.nets, kind),
-                f"{kind.capitalize()} of {step.nets[0]} and {step.nets[1]}, layer by layer",
-                f"Each marker is one pair of layers, the bar behind it its 95 % bootstrap interval over images; {how}.",
-                depth([pair_name(pair) for pair in step.pairs], series, y_label=kind, highest=highest),
-                {"layers": np.array([pair_name(pair) for pair in step.pairs])}
-                | {name: found[name].values for name in measures},
-            )
-        )
+        for start in range(0, len(measures), TOGETHER):
+            some = measures[start : start + TOGETHER]
+            plates.append(_depth(step, found, kind, how, some))
     return plates
+
+
+def _depth(step: "Compare", found: xr.Dataset, kind: str, how: str, measures: list[MeasureName]) -> Plate:
+    layers = [pair_name(pair) for pair in step.pairs]
+    series = [Means(MEASURES[name].title, *found[name].values.T) for name in measures]
+    highest = max(MEASURES[name].high for name in measures)
+    return Plate(
+        plate_name("compare", *step.nets, *measures),
+        f"{kind.capitalize()} of {step.nets[0]} and {step.nets[1]}, layer by layer",
+        f"Each marker is one pair of layers, the bar behind it its 95 % bootstrap interval over images; {how}.",
+        depth(layers, series, y_label=kind, highest=highest),
+        {"layers": np.array(layers)} | {name: found[name].values for name in measures},
+    )
 
 
 def _coefficients(measure: MeasureName, pairs: dict[str, xr.Dataset]) -> list[Plate]:
@@ -164,7 +169,7 @@ def _aligned(step: "Compare", plan: "Plan", name: str, pair: xr.Dataset) -> Plat
     return Plate(
         plate_name("compare", "aligned", name),
         f"Aligned directions at {name}",
-        "Every dot is an image, images lie class by class. On the left the units of largest norm of each network, "
+        "Images lie class by class. On the left the units of largest norm of each network, "
         "which need not correspond; on the right the first directions of SVCCA, which do. A step shows the mean of a "
         "class: what a direction is high or low for.",
         aligned(columns[0], columns[1], class_sizes=sizes.tolist(), class_names=known, names=step.nets),

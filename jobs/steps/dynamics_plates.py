@@ -117,9 +117,9 @@ def _layer_table(step: "Dynamics", arch: str, nets: list[str], results: dict[str
         start = first["similarity"].values[0, number, number]
         rows.append((str(layer), Measured(*start.tolist()), *(float(value) for value in reached[:, number])))
     note = (
-        f"At the first checkpoint: similarity of {nets[0]}'s layer to itself at the end, with interval and floor. Then, "
-        f"for each network, when the layer first reaches {step.options.threshold:g} of its last similarity, in epochs "
-        "(or numbers of checkpoints), linear between checkpoints."
+        f"At the first checkpoint: similarity of {nets[0]}'s layer to itself at the end, with interval and floor. The "
+        f"other columns: when the layer of each network first reaches {step.options.threshold:g} of its last "
+        "similarity, in epochs (or numbers of checkpoints), linear between checkpoints."
     )
     return Table(f"Convergence of {arch}", ("layer", "at the first checkpoint", *nets), tuple(rows), note)
 

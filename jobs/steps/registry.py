@@ -7,13 +7,14 @@ from jobs.steps.compare import Compare
 from jobs.steps.correlate import Correlate
 from jobs.steps.dynamics import Dynamics
 from jobs.steps.evaluate import Evaluate
+from jobs.steps.regress import Regress
 from jobs.steps.step import Step
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
     from jobs.study import Study
 
-STEPS: dict[str, Any] = {step.name: step for step in (Evaluate, Correlate, Compare, Classes, Dynamics)}
+STEPS: dict[str, Any] = {step.name: step for step in (Evaluate, Correlate, Compare, Classes, Dynamics, Regress)}
 
 
 def bind(study: "Study", plan: "Plan") -> list[Step]:

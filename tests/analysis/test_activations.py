@@ -87,7 +87,7 @@ def test_hooks_are_gone_afterwards(twice: Twice) -> None:
 
 def test_globs_expand_in_the_networks_order() -> None:
     net = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Sequential(nn.Linear(2, 2)))
-    assert expand(net, ["2.*", "?", "0"]) == ["2.0", "0", "1", "2"]
+    assert expand(net, ["2.*", "?", "input", "0@1", "0"]) == ["input", "0", "0@1", "1", "2", "2.0"]
 
 
 def test_misspelt_layers_name_the_nearest() -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from jobs.nets.build import build
 from jobs.nets.weights import save_weights
+from jobs.study import shipped
 from tests.jobs.command import GONE, changed, vitrine, written
 
 INTERNALS = [
@@ -117,7 +118,9 @@ def test_a_file_that_is_no_study(
 
 def test_a_study_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(capsys, "digit") == "Study 'digit' is neither a file nor one that ships: did you mean 'digits'?"
-    assert refused(capsys, tmp_path).endswith("is neither a file nor one that ships: choose from digits, squeezenets")
+    assert refused(capsys, tmp_path).endswith(
+        "is neither a file nor one that ships: choose from " + ", ".join(shipped())
+    )
 
 
 def test_a_study_that_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
