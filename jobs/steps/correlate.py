@@ -31,6 +31,11 @@ class CorrelateOptions(BaseModel):
     absolute: bool = Field(False, description="Match by |rho| instead of rho.")
     draws: int = Field(1000, ge=100, description="Bootstrap draws an interval.")
     thresholds: int = Field(101, ge=2, description="Thresholds from 0 to 1 of the Hopcroft-Karp curve.")
+    subspaces: int | None = Field(
+        None,
+        ge=2,
+        description="Groups of channels of both networks that span the same subspace, by spectral clustering.",
+    )
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ class Correlate:
 
     def identity(self) -> dict[str, Any]:
         """The pairs and every option."""
-        return {"pairs": self.pairs, **self.options.model_dump(mode="json", exclude={"nets", "pairs"})}
+        options = self.options.model_dump(mode="json", exclude={"nets", "pairs"}, exclude_none=True)
+        return {"pairs": self.pairs, **options}
 
     def needs(self) -> Needs:
         """Samples of all layers that are paired."""

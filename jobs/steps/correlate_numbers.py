@@ -9,6 +9,7 @@ from analysis.comoments import Comoments
 from analysis.similarity.correlation import correlation
 from analysis.similarity.matched import Matched, matched
 from analysis.similarity.matching import agreement, paired_share
+from analysis.similarity.spectral import subspaces
 
 if TYPE_CHECKING:
     from jobs.steps.correlate import CorrelateOptions
@@ -48,11 +49,33 @@ def numbers(
             "agreement": ((), agreement(signed, bipartite.pairs)),
             "bottleneck": ((), bottleneck.rho.min() if len(bottleneck.rho) else np.nan),
             "bottleneck_floor": ((), bottleneck.floor.min() if len(bottleneck.floor) else np.nan),
+            **_subspaces(between, within_a, within_b, options, seed),
             "same_index": ((), np.nanmean(same) if not np.isnan(same).all() else np.nan),
             "samples": ((), between.rows),
         },
         coords={"threshold": thresholds, "estimate": list(ESTIMATE)},
     )
+
+
+def _subspaces(
+    between: Comoments, within_a: Comoments, within_b: Comoments, options: "CorrelateOptions", seed: int
+) -> dict[str, tuple[str, np.ndarray]]:
+    """The group of every channel, -1 for constant ones, and mean |correlation| in each group."""
+    rho_a, rho, rho_b = _within(within_a), correlation(between), _within(within_b)
+    live = int((~np.isnan(np.diag(rho_a))).sum() + (~np.isnan(np.diag(rho_b))).sum())
+    if options.subspaces is None or live < 3:
+        return {}
+    found = subspaces(rho_a, rho, rho_b, min(options.subspaces, live - 1), seed)
+    strengths = ("within", "within_x", "within_y", "between")
+    renamed = {"within": "subspace_within", "within_x": "subspace_within_a", "within_y": "subspace_within_b"}
+    return {
+        "subspace_a": ("units_a", found.labels_x),
+        "subspace_b": ("units_b", found.labels_y),
+        **{
+            renamed.get(name, f"subspace_{name}"): ("subspace", np.array([getattr(g, name) for g in found.groups]))
+            for name in strengths
+        },
+    }
 
 
 def _within(comoments: Comoments) -> np.ndarray:

@@ -15,6 +15,7 @@ from jobs.figures.tiles import Pairs, drawn_note, paired_filters
 from jobs.report.cells import Cell, Measured
 from jobs.report.page import Table
 from jobs.steps.presentation import Presentation, Views
+from jobs.steps.subspace_plates import block_plate, group_table
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
@@ -29,7 +30,10 @@ def presentation(plan: "Plan", results: dict[str, xr.Dataset], views: Views) -> 
     plates += [("One-to-one pairs at each threshold", _pairing(results))]
     plates += [("Correlation matrices", _matrices(name, found)) for name, found in results.items()]
     plates += [("Matched filters", plate) for plate in _filters(plan, results, views)]
-    return Presentation(tuple(plates), (_table(results),), tuple(_warnings(results)))
+    clustered = {name: found for name, found in results.items() if "subspace_a" in found}
+    plates += [("Shared subspaces", block_plate(name, found)) for name, found in clustered.items()]
+    tables = (_table(results), *(group_table(name, found) for name, found in clustered.items()))
+    return Presentation(tuple(plates), tables, tuple(_warnings(results)))
 
 
 def _matched(found: xr.Dataset, partner: str) -> np.ndarray:

@@ -29,7 +29,7 @@ def presentation(step: "Regress", results: dict[str, xr.Dataset]) -> Presentatio
 
 
 def _paths(step: "Regress", results: dict[str, xr.Dataset]) -> Plate:
-    paths, arrays = [], {}
+    paths, arrays = list[LossPath](), dict[str, np.ndarray]()
     for name, found in results.items():
         held_out = np.vstack([found["least_squares_held_out"].values, found["l1_held_out"].values])
         used = np.append(float(found["units"].values[0]), found["l1_used"].values)
