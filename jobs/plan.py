@@ -67,6 +67,8 @@ class Plan(BaseModel):
     classes: tuple[str, ...]
     class_counts: tuple[int, ...] = ()
     """Labeled images of every class."""
+    sets: tuple[str, ...] = ()
+    """Names of the sets of images, where there are several."""
     unit: int
     batch: int
     groups: int

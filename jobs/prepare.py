@@ -22,6 +22,7 @@ from jobs.batches import Forward
 from jobs.errors import UserError, nearest
 from jobs.extract import IMAGES
 from jobs.images.manifest import Manifest, build_manifest
+from jobs.images.sets import SetsOptions
 from jobs.inputs import Inputs, local_file
 from jobs.nets.record import RECORD, checkpoint
 from jobs.nets.weights import state_digest, weights_digest
@@ -74,12 +75,16 @@ def draft(inputs: Inputs) -> tuple[Plan, Manifest]:
     unit = study.images.unit
     plan = Plan(
         name=study.name, request=request_key(study), seed=study.seed, images=manifest.key, rows=len(manifest),
-        classes=manifest.classes, class_counts=manifest.class_counts(), unit=unit,
+        classes=manifest.classes, class_counts=manifest.class_counts(), sets=_sets(study), unit=unit,
         batch=min(study.images.batch, unit), groups=GROUPS, threads=study.resources.threads,
         device=_device(study, inputs.root), dtype=study.extract.dtype,
         positions=study.extract.policy, nets=nets, shapes={}, versions=versions(),
     )  # fmt: skip
     return measured(inputs, plan), manifest
+
+
+def _sets(study: Study) -> tuple[str, ...]:
+    return tuple(study.images.sets) if isinstance(study.images, SetsOptions) else ()
 
 
 def measured(inputs: Inputs, plan: Plan) -> Plan:

@@ -1,19 +1,23 @@
-"""Every source of images by its name in the study: `images: {source: digits}`."""
+"""Every source of images by its name in the study, one set or several: `images: {source: digits}`."""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from jobs.images.cifar10 import Cifar10, Cifar10Options
-from jobs.images.digits import Digits, DigitsOptions
-from jobs.images.imagefolder import ImageFolder, ImageFolderOptions
-from jobs.images.mnist import Mnist, MnistOptions
-from jobs.images.npz import Npz, NpzOptions
+from jobs.images.sets import Sets, SetsOptions
+from jobs.images.single import (
+    Cifar10Options,
+    DigitsOptions,
+    ImageFolderOptions,
+    MnistOptions,
+    NpzOptions,
+    TarOptions,
+    open_single,
+)
 from jobs.images.source import Source
-from jobs.images.tar import Tar, TarOptions
 
 ImagesSpec = Annotated[
-    DigitsOptions | Cifar10Options | MnistOptions | ImageFolderOptions | NpzOptions | TarOptions,
+    DigitsOptions | Cifar10Options | MnistOptions | ImageFolderOptions | NpzOptions | TarOptions | SetsOptions,
     Field(discriminator="source"),
 ]
 
@@ -23,16 +27,4 @@ def open_source(spec: ImagesSpec, key: str = "images") -> Source:
 
     Cheap and free of images: large arrays and shards are read by `index` and `load`, in the process that calls them.
     """
-    match spec:
-        case DigitsOptions():
-            return Digits(spec)
-        case Cifar10Options():
-            return Cifar10(spec, key)
-        case MnistOptions():
-            return Mnist(spec, key)
-        case ImageFolderOptions():
-            return ImageFolder(spec, key)
-        case NpzOptions():
-            return Npz(spec, key)
-        case TarOptions():
-            return Tar(spec, key)
+    return Sets(spec, key) if isinstance(spec, SetsOptions) else open_single(spec, key)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import xarray as xr
 
+from jobs.errors import UserError
 from jobs.steps.compare_numbers import details, similarity
 from jobs.steps.compare_options import CompareOptions
 from jobs.steps.layer_pairs import LayerPair, layer_pairs, two_nets
@@ -42,7 +43,12 @@ class Compare:
         nets = two_nets(options.nets, plan, cls.name)
         require_chance(plan, cls.name)
         compared = layer_pairs(options.pairs, nets, plan, cls.name, *comparable(plan, options.fourier))
-        return cls(options, nets, Pairwise(compared, options.fourier), plan.seed)
+        if options.by_set and not plan.sets:
+            raise UserError(
+                "steps.compare.by_set: the study has one set of images; give several by images.source: sets."
+            )
+        sums = Pairwise(compared, options.fourier, sets=plan.sets if options.by_set else ())
+        return cls(options, nets, sums, plan.seed)
 
     @property
     def pairs(self) -> tuple[LayerPair, ...]:
@@ -51,7 +57,8 @@ class Compare:
 
     def identity(self) -> dict[str, Any]:
         """The pairs and every option."""
-        return {**self.sums.identity(), **self.options.model_dump(mode="json", exclude={"nets", "pairs", "fourier"})}
+        named = {"nets", "pairs", "fourier", "by_set"}  # the sums' identity holds these
+        return {**self.sums.identity(), **self.options.model_dump(mode="json", exclude=named)}
 
     def needs(self) -> Needs:
         """Samples or maps of all layers that are compared, and their stored activations for distances."""
@@ -81,8 +88,12 @@ class Compare:
     def finish(self, plan: "Plan", arrays: Arrays, stored: "StoredRows") -> dict[str, xr.Dataset]:
         """Every measure of every pair in one dataset; of few pairs, each one's directions and frequencies too."""
         joints = self.sums.joints(plan, arrays)
-        found = {SIMILARITY: similarity(self, joints, stored)}
-        found[SIMILARITY].attrs.update(net_a=self.nets[0], net_b=self.nets[1])
+        found = {SIMILARITY: similarity(self, joints, self.options.measures, stored)}
+        for name in self.sums.sets:
+            of_set = self.sums.joints(plan, arrays, name)
+            found[f"{SIMILARITY} {name}"] = similarity(self, of_set, self.options.from_sums, stored)
+        for dataset in found.values():
+            dataset.attrs.update(net_a=self.nets[0], net_b=self.nets[1])
         return found | details(self, plan, joints, stored)
 
     def present(self, plan: "Plan", results: dict[str, xr.Dataset], _views: "Views") -> "Presentation":

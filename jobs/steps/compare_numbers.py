@@ -1,5 +1,6 @@
 """All numbers of a comparison: every measure of every pair with interval, floor and kept directions; the details."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,16 +27,16 @@ if TYPE_CHECKING:
 ESTIMATE = ("value", "low", "high", "floor")
 
 
-def similarity(step: "Compare", joints: Any, stored: "StoredRows") -> xr.Dataset:
+def similarity(step: "Compare", joints: Any, measures: Sequence[MeasureName], stored: "StoredRows") -> xr.Dataset:
     """Dimensions `pair` and `estimate`: for each measure its estimates, kept directions and samples."""
     generator = np.random.default_rng(step.seed)
     columns: dict[MeasureName, list[PairScore]] = {}
-    for measure in step.options.from_sums:
+    for measure in [name for name in measures if name in step.options.from_sums]:
         columns[measure] = [
             pair_score(measure, joints.joint(pair), joints.floor(pair), truncation(step), step.options.draws, generator)
             for pair in step.pairs
         ]
-    columns |= _between_images(step, stored, generator)
+    columns |= _between_images(step, [name for name in measures if name not in columns], stored, generator)
     variables: dict[str, Any] = {}
     for measure, scores in columns.items():
         variables[measure] = (("pair", "estimate"), np.array([score.estimate for score in scores]))
@@ -103,21 +104,21 @@ def _frequencies(measure: MeasureName, joint: SpectralJoint, size: Any, step: "C
 
 
 def _between_images(
-    step: "Compare", stored: "StoredRows", generator: np.random.Generator
+    step: "Compare", measures: Sequence[MeasureName], stored: "StoredRows", generator: np.random.Generator
 ) -> dict[MeasureName, list[PairScore]]:
     """Measures of the distances between the first images; for their floor y has its images in another order."""
     options = step.options
-    if not options.from_distances:
+    if not measures:
         return {}
     rows = stored.images(options.max_images)
     groups, shuffled = stored.groups(rows), generator.permutation(len(rows))
     weights = group_weights(np.bincount(groups).astype(float), options.draws, generator)
     distances = _Distances(stored, rows)
-    columns: dict[MeasureName, list[PairScore]] = {name: [] for name in options.from_distances}
+    columns: dict[MeasureName, list[PairScore]] = {name: [] for name in measures}
     for x, y in step.pairs:
         of_x, of_y = distances(x), distances(y)
         moved = of_y[np.ix_(shuffled, shuffled)]
-        for name in options.from_distances:
+        for name in measures:
             scores = _scores(name, of_x, of_y, groups, weights, options.neighbors)
             chance = _scores(name, of_x, moved, groups, weights[:0], options.neighbors).value
             units = stored.plan.units_of(x), stored.plan.units_of(y)

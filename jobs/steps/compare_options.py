@@ -34,6 +34,7 @@ class CompareOptions(BaseModel):
     draws: int = Field(200, ge=100, description="Bootstrap draws an interval.")
     max_images: int = Field(2000, ge=10, description="Images of the measures that compare every two images.")
     neighbors: int = Field(10, ge=1, description="Nearest neighbors of an image.")
+    by_set: bool = Field(False, description="Also for each set of images apart, where images.source is sets.")
     aligned: bool = Field(False, description="Draw the first two aligned directions over the images (stored layers).")
 
     @model_validator(mode="after")

@@ -15,8 +15,10 @@ from jobs.figures.plate import Plate, plate_name
 from jobs.report.cells import Cell, Measured
 from jobs.report.page import Table
 from jobs.steps.layer_pairs import pair_name
+from jobs.steps.layer_values import layer_values, limits_of
 from jobs.steps.pair_scores import CANONICAL, FEW
 from jobs.steps.presentation import Presentation
+from jobs.steps.set_plates import set_plates, set_table
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
@@ -37,28 +39,18 @@ def presentation(step: "Compare", plan: "Plan", results: dict[str, xr.Dataset]) 
         plates += [("Layer by layer", _matrix(step, found, measure)) for measure in step.options.measures]
     else:
         plates += [("Similarity over depth", plate) for plate in _depths(step, found)]
-    pairs = {name: dataset for name, dataset in results.items() if name != "similarity"}
+    sets = {name: results[f"similarity {name}"] for name in step.sums.sets}
+    if sets:
+        plates += [("Similarity by set of images", plate) for plate in set_plates(step, sets)]
+    pairs = {name: dataset for name, dataset in results.items() if name.partition(" ")[0] != "similarity"}
     for measure in step.options.measures:
         plates += [("Canonical correlations", plate) for plate in _coefficients(measure, pairs)]
         plates += [("Similarity by frequency", plate) for plate in _frequencies(measure, pairs)]
     plates += [
         ("Aligned directions", _aligned(step, plan, name, pair)) for name, pair in pairs.items() if "aligned" in pair
     ]
-    return Presentation(tuple(plates), (_table(step, found),), tuple(_warnings(step, found)))
-
-
-def layer_values(found: xr.Dataset, measure: str) -> tuple[np.ndarray, list[str], list[str]]:
-    """A measure's values (layers of b, layers of a), NaN for pairs that were not compared, and the layers."""
-    a, b = (list(dict.fromkeys(found[f"layer_{side}"].values.tolist())) for side in "ab")
-    values = np.full((len(b), len(a)), np.nan)
-    for x, y, value in zip(found["layer_a"].values, found["layer_b"].values, found[measure].values[:, 0], strict=True):
-        values[b.index(y), a.index(x)] = value
-    return values, a, b
-
-
-def limits_of(measure: MeasureName) -> tuple[float, float]:
-    """The color scale of a measure: similarities from 0, distances from 0 to their greatest value."""
-    return 0.0, MEASURES[measure].high
+    tables = (_table(step, found), *((set_table(step, sets),) if sets else ()))
+    return Presentation(tuple(plates), tables, tuple(_warnings(step, found)))
 
 
 def _matrix(step: "Compare", found: xr.Dataset, measure: MeasureName) -> Plate:

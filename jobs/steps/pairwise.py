@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import PositiveInt, StrictBool
 
 from jobs.errors import UserError
+from jobs.steps.by_set import BySet, of_all_sets, of_one_set
 from jobs.steps.joint_sums import Joints, JointSums, Rectangle, packed, pairs_of, rectangles, sums_bytes
 from jobs.steps.layer_pairs import LayerPair, same_positions
 from jobs.steps.spectral_sums import SpectralJoints, SpectralSums, own_frequencies, packed_spectra, spectra_bytes
@@ -30,9 +31,12 @@ class Pairwise:
     floor_by_group: bool = False
     """Keep the permuted sums by group too: a loss on held-out groups has a floor on held-out groups."""
 
+    sets: tuple[str, ...] = ()
+    """Sets of images whose sums are kept apart; with none all images are summed together."""
+
     def identity(self) -> dict[str, Any]:
         """What the sums depend on."""
-        kept = {"floor_by_group": True} if self.floor_by_group else {}
+        kept = {name: value for name in ("floor_by_group", "sets") if (value := getattr(self, name))}
         return {"pairs": self.pairs, "fourier": self.fourier, "span": self.span, **kept}
 
     def chance_groups(self, plan: "Plan") -> int:
@@ -50,13 +54,17 @@ class Pairwise:
         return Needs(samples=layers) if self.fourier is False else Needs(maps=layers)
 
     def result_bytes(self, plan: "Plan") -> int:
-        """Sums of all pairs, by group."""
+        """Sums of all pairs, by group, of every set."""
+        return self._set_bytes(plan) * max(1, len(self.sets))
+
+    def _set_bytes(self, plan: "Plan") -> int:
         if self.fourier is False:
             return sums_bytes(plan, self._rectangles(plan), self.chance_groups(plan))
         return spectra_bytes(plan, self._rectangles(plan), self.crop, self.span)
 
     def split(self, plan: "Plan", limit_bytes: int) -> "list[Pairwise]":
         """Blocks of pairs, or of frequencies of a pair, that each stay under the limit."""
+        limit_bytes //= max(1, len(self.sets))
         if self.fourier is False:
             parts = packed(plan, self._rectangles(plan), limit_bytes, self.chance_groups(plan))
             return [replace(self, pairs=pairs_of(block)) for block in parts]
@@ -65,12 +73,16 @@ class Pairwise:
 
     def reducer(self, plan: "Plan") -> Reducer:
         """Sums of one unit."""
+        if self.sets:
+            return BySet({name: replace(self, sets=()).reducer(plan) for name in self.sets})
         if self.fourier is False:
             return JointSums(plan, self._rectangles(plan), self.chance_groups(plan))
         return SpectralSums(plan, self._rectangles(plan), self.crop, self.span)
 
-    def joints(self, plan: "Plan", arrays: Arrays) -> "Joints | SpectralJoints":
-        """The joint of every pair, and what chance gives."""
+    def joints(self, plan: "Plan", arrays: Arrays, of_set: str | None = None) -> "Joints | SpectralJoints":
+        """The joint of every pair, and what chance gives, over all images or over those of one set."""
+        if self.sets:
+            arrays = of_all_sets(arrays) if of_set is None else of_one_set(arrays, of_set)
         return Joints(plan, arrays) if self.fourier is False else SpectralJoints(plan, arrays, self.crop)
 
     def _rectangles(self, plan: "Plan") -> tuple[Rectangle, ...]:
