@@ -20,7 +20,7 @@ def similarity(step: "Classes", plan: "Plan", net: str, arrays: "Arrays") -> xr.
     joints = ClassJoints(plan, net, arrays, step.fourier)
     truncation = Truncation(step.options.variance, step.options.rule)
     generator = np.random.default_rng(step.seed)
-    layers = plan.layers_of(net)
+    layers = [part.layer for part in step.parts if part.net == net]
     columns = {line: [step.targets.index(n) for n in numbers] for line, numbers in step.members.items()}
     scores = [
         [

@@ -1,6 +1,7 @@
 """Sums of layers with classes at every frequency: one number an image and class, the same at all frequencies."""
 
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from analysis.comoments import Pair
 from analysis.similarity.fourier import SpectralJoint
 from analysis.similarity.frequencies import Frequencies, common
 from analysis.similarity.spectra import SpectralAccumulator, SpectralComoments, spectra
+from jobs.errors import UserError, nearest
 from jobs.steps.pairwise import Fourier
 from jobs.steps.spectral_sums import FIELDS, Place, Span
 from jobs.steps.step import Arrays, Batch
@@ -52,9 +54,18 @@ class ClassPart:
         return [replace(self, span=span) for span in pairwise(edges)]
 
 
-def class_parts(plan: "Plan", nets: tuple[str, ...]) -> tuple[ClassPart, ...]:
-    """Every studied layer of some networks."""
-    return tuple(ClassPart(net, layer) for net in nets for layer in plan.layers_of(net))
+def class_parts(plan: "Plan", nets: tuple[str, ...], patterns: tuple[str, ...]) -> tuple[ClassPart, ...]:
+    """The studied layers of some networks that patterns name; UserError where a pattern names none of a network."""
+    parts = []
+    for net in nets:
+        layers = plan.layers_of(net)
+        for pattern in patterns:
+            if not any(fnmatchcase(layer, pattern) for layer in layers):
+                raise UserError(
+                    f"steps.classes.layers: {pattern!r} is no studied layer of {net}; {nearest(pattern, layers)}"
+                )
+        parts += [ClassPart(net, layer) for layer in layers if any(fnmatchcase(layer, p) for p in patterns)]
+    return tuple(parts)
 
 
 def layer_frequencies(plan: "Plan", layer: str, fourier: Fourier) -> Frequencies:

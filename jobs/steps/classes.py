@@ -36,6 +36,7 @@ class ClassesOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     nets: tuple[str, ...] | None = Field(None, min_length=1, description="Networks (default: all of the study).")
+    layers: tuple[str, ...] = Field(("*",), min_length=1, description="Layers of the study, globs allowed.")
     classes: tuple[str, ...] | None = Field(None, min_length=1, description="Classes by name (default: all, up to 50).")
     groups: dict[str, tuple[str, ...]] = Field({}, description="Groups of classes by a name of your own.")
     targets: Literal["logits", "indicator"] = Field(
@@ -75,7 +76,7 @@ class Classes:
             _require_images(members, plan)
         else:
             _require_logits(nets, plan)
-        return cls(options, nets, members, class_parts(plan, nets), plan.seed)
+        return cls(options, nets, members, class_parts(plan, nets, options.layers), plan.seed)
 
     @property
     def targets(self) -> tuple[int, ...]:
@@ -90,7 +91,11 @@ class Classes:
     def identity(self) -> dict[str, Any]:
         """Layers, classes and every option."""
         parts = [[part.net, part.layer, part.span] for part in self.parts]
-        return {"parts": parts, "members": self.members, **self.options.model_dump(mode="json", exclude={"nets"})}
+        return {
+            "parts": parts,
+            "members": self.members,
+            **self.options.model_dump(mode="json", exclude={"nets", "layers"}),
+        }
 
     def needs(self) -> Needs:
         """Whole maps of all layers, and the outputs where they are the targets."""
