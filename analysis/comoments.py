@@ -198,12 +198,16 @@ def _products(x: Array, y: Array, permuted: bool) -> Array:
 
 
 def _blocks(x: Array, y: Array) -> Array:
-    xp = namespace(x)
-    total = xp.zeros((x.shape[1], y.shape[1]), dtype=xp.float64, device=device_of(x))
-    for start in range(0, x.shape[0], BLOCK_ROWS):
-        block = slice(start, min(start + BLOCK_ROWS, x.shape[0]))
-        total += xp.astype(xp.matmul(x[block, :].T, y[block, :]), xp.float64)
+    """The first block's product takes the others in: most batches are one block."""
+    total = _block(x, y, 0)
+    for start in range(BLOCK_ROWS, x.shape[0], BLOCK_ROWS):
+        total += _block(x, y, start)
     return total
+
+
+def _block(x: Array, y: Array, start: int) -> Array:
+    xp, rows = namespace(x), slice(start, min(start + BLOCK_ROWS, x.shape[0]))
+    return xp.astype(xp.matmul(x[rows, :].T, y[rows, :]), xp.float64, copy=False)
 
 
 def _rows(x: Array) -> Array:

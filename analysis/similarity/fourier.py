@@ -66,7 +66,8 @@ def fourier_cca(
     variance are needed. Draws keep the directions.
     """
     covariances = joint.covariances()
-    found = [_canonical(*blocks, joint.xy.rows, variance, rule) for blocks in zip(*covariances, strict=True)]
+    directions = bool(len(weights))  # draws are of the directions
+    found = [_canonical(*c, joint.xy.rows, variance, rule, directions) for c in zip(*covariances, strict=True)]
     kept_x, kept_y = (np.array([getattr(f, name) for f in found], np.int64) for name in ("kept_x", "kept_y"))
     similarity = np.array([f.mean for f in found])
     refused = np.isnan(similarity) & (np.minimum(kept_x, kept_y) > 0)
@@ -98,10 +99,12 @@ def _live(comoments: SpectralComoments) -> Complex128[np.ndarray, "frequencies u
     return covariance
 
 
-def _canonical(x: np.ndarray, y: np.ndarray, xy: np.ndarray, samples: float, variance: float, rule: Rule) -> Canonical:
+def _canonical(
+    x: np.ndarray, y: np.ndarray, xy: np.ndarray, samples: float, variance: float, rule: Rule, directions: bool
+) -> Canonical:
     """Of too few samples no coefficients, but the directions counted."""
     try:
-        return canonical(x, y, xy, samples, variance=variance, rule=rule)
+        return canonical(x, y, xy, samples, variance=variance, rule=rule, directions=directions)
     except TooFewSamples as few:
         empty_x, empty_y = np.zeros((len(x), 0)), np.zeros((len(y), 0))
         return Canonical(np.zeros(0), empty_x, empty_y, few.kept_x, few.kept_y)

@@ -15,8 +15,8 @@ from analysis.arrays import Array, device_of, namespace, to_numpy
 from analysis.comoments import Pair, _runs
 from analysis.similarity.frequencies import Frequencies
 
-BLOCK = 2**18
-"""Numbers of one set in one product: a block, its conjugate and the product stay near the cache."""
+BLOCK = 2**17
+"""Numbers of a set that are transformed or multiplied at once: with their copies and the result they fit a cache."""
 
 ROUNDING = 1e-13
 """A variance below this share of the unit's largest mean square at any frequency is rounding of its transform, not
@@ -30,14 +30,20 @@ def spectra(
 
     So maps of different sizes compare. float16 is transformed as float32. ValueError where a map is too small.
     """
-    xp = namespace(maps)
+    xp, device = namespace(maps), device_of(maps)
     images, channels, height, width = maps.shape
+    indices = xp.asarray(frequencies.half_plane(height, width), device=device)
     real = maps if maps.dtype in (xp.float32, xp.float64) else xp.astype(maps, xp.float32)
     fft = scipy.fft if isinstance(maps, np.ndarray) else xp.fft  # takes half as long as NumPy's on float32
-    half_plane = fft.rfftn(real, axes=(2, 3), norm="forward")
-    flat = xp.reshape(half_plane, (images, channels, height * (width // 2 + 1)))
-    indices = xp.asarray(frequencies.half_plane(height, width), device=device_of(maps))
-    return xp.take(xp.permute_dims(flat, (2, 0, 1)), indices, axis=0)
+    dtype = xp.complex64 if real.dtype == xp.float32 else xp.complex128
+    found = xp.empty((len(frequencies.rows), images, channels), dtype=dtype, device=device)
+    step = max(1, BLOCK // (channels * height * width))
+    for start in range(0, images, step):
+        part = slice(start, min(start + step, images))
+        half_plane = fft.rfftn(real[part, :, :, :], axes=(2, 3), norm="forward")
+        flat = xp.reshape(half_plane, (-1, channels, height * (width // 2 + 1)))
+        found[:, part, :] = xp.take(xp.permute_dims(flat, (2, 0, 1)), indices, axis=0)
+    return found
 
 
 @dataclass(frozen=True)

@@ -65,11 +65,19 @@ def _table(step: "Classes", net: str, found: xr.Dataset) -> Table:
 def _warnings(net: str, found: xr.Dataset) -> list[str]:
     samples, kept = found["samples"].values, found["kept"].values.max(1)
     few = np.flatnonzero(samples < FEW * kept)
-    if not len(few):
-        return []
-    worst = int(few[np.argmin(samples[few] / kept[few])])
-    return [
-        f"{net}: {len(few)} of {len(samples)} layers have fewer than {FEW} images a direction at a frequency (least: "
-        f"{found['layer'].values[worst]}, {int(samples[worst])} for {int(kept[worst])}); compare with the floor, and "
-        "take more images."
-    ]
+    warnings = []
+    if len(few):
+        worst = int(few[np.argmin(samples[few] / kept[few])])
+        warnings.append(
+            f"{net}: {len(few)} of {len(samples)} layers have fewer than {FEW} images a direction at a frequency "
+            f"(least: {found['layer'].values[worst]}, {int(samples[worst])} for {int(kept[worst])}); compare with the "
+            "floor, and take more images."
+        )
+    withheld = np.flatnonzero(np.isnan(found["similarity"].values[:, :, 0]).any(1))
+    if len(withheld):
+        warnings.append(
+            f"{net}: {len(withheld)} of {len(samples)} layers lack a value for some class (first "
+            f"{found['layer'].values[withheld[0]]}): a layer or a class without variation, fewer images than "
+            "directions, or no floor."
+        )
+    return warnings

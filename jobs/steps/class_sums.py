@@ -134,6 +134,11 @@ class ClassSums:
         """(images, targets) complex, beside the layer's maps."""
         xp = namespace(like)
         if self.logits:
+            if net not in batch.logits:
+                raise UserError(
+                    f"steps.classes: {net} gives no logits here: its output is no tensor, or its layers are read from "
+                    "the store. Write targets: indicator, or name the layers in extract.statistics."
+                )
             values = batch.logits[net][:, self.targets]
             values = xp.asarray(values.cpu().numpy(), device=device_of(like))
         else:

@@ -47,6 +47,10 @@ class CompareOptions(BaseModel):
             )
         if self.aligned and self.fourier is not False:
             raise ValueError("aligned: directions at each frequency are not drawn; leave fourier or aligned out")
+        if self.aligned and not self.from_sums:
+            raise ValueError("aligned: directions follow from sums; add svcca to measures, or leave aligned out")
+        if self.aligned and self.pairs == "all":
+            raise ValueError("aligned: drawn for pairs that are named or the same, not for all; leave aligned out")
         return self
 
     @property

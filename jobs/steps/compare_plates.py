@@ -47,7 +47,9 @@ def presentation(step: "Compare", plan: "Plan", results: dict[str, xr.Dataset]) 
         plates += [("Canonical correlations", plate) for plate in _coefficients(measure, pairs)]
         plates += [("Similarity by frequency", plate) for plate in _frequencies(measure, pairs)]
     plates += [
-        ("Aligned directions", _aligned(step, plan, name, pair)) for name, pair in pairs.items() if "aligned" in pair
+        ("Aligned directions", _aligned(step, plan, name, pair))
+        for name, pair in pairs.items()
+        if pair.sizes.get("shown")  # none where no direction was found
     ]
     tables = (_table(step, found), *((set_table(step, sets),) if sets else ()))
     return Presentation(tuple(plates), tables, tuple(_warnings(step, found)))

@@ -27,7 +27,7 @@ def presentation(step: "Dynamics", _plan: "Plan", results: dict[str, xr.Dataset]
     """Panes of all architectures in one figure, curves of each, and two tables."""
     shown = {arch: nets[0] for arch, nets in by_architecture(results).items()}
     plates = [("Learning dynamics", _panes(step, shown, results))]
-    plates += [("Convergence", _curves(step, net, results[net])) for net in shown.values()]
+    plates += [("Convergence", plate) for net in shown.values() for plate in _curves(step, net, results[net])]
     tables = (
         _order_table(results),
         *(_layer_table(step, arch, nets, results) for arch, nets in by_architecture(results).items()),
@@ -45,7 +45,8 @@ def _panes(step: "Dynamics", shown: dict[str, str], results: dict[str, xr.Datase
         for percent in step.options.panes:
             at = int(np.argmin(np.abs(times - percent / 100 * times[-1])))
             values = found["similarity"].values[at, :, :, 0]
-            row.append(LayerMatrix(f"{100 * times[at] / times[-1]:.0f} %", values, layers, layers))
+            share = times[at] / max(times[-1], 1)  # the only checkpoint may be that of no training
+            row.append(LayerMatrix(f"{100 * share:.0f} %", values, layers, layers))
             arrays[f"{net}/{times[at]}"] = values
         arrays[f"{net}/layers"] = np.array(layers)
         rows.append(row)
@@ -64,7 +65,8 @@ def _panes(step: "Dynamics", shown: dict[str, str], results: dict[str, xr.Datase
     )  # fmt: skip
 
 
-def _curves(step: "Dynamics", net: str, found: xr.Dataset) -> Plate:
+def _curves(step: "Dynamics", net: str, found: xr.Dataset) -> list[Plate]:
+    """None where no layer has a value."""
     times, layers = found["time"].values.astype(float), found["layer_end"].values.tolist()
     own = np.stack([found["similarity"].values[:, number, number] for number in range(len(layers))])
     drawn = [
@@ -72,18 +74,21 @@ def _curves(step: "Dynamics", net: str, found: xr.Dataset) -> Plate:
         for number, layer in enumerate(layers)
         if not np.isnan(own[number, :, 0]).all()
     ]
+    if not drawn:
+        return []
     title = MEASURES[step.options.measure].title
-    return Plate(
+    plate = Plate(
         plate_name("dynamics", "convergence", net),
         f"How near each layer of {net} is to what it becomes",
         "One line a layer, dark near the input and bright near the output; where dark lines lie above bright ones the "
-        f"network converges from the bottom up. Dots: first above {step.options.threshold:g} of the last value.",
+        f"network converges from the bottom up. Dots: first at {step.options.threshold:g} or above.",
         lines(
             drawn, x_label="epochs (or the numbers of the checkpoints)", y_label=f"{title} with the layer at the end",
             graded=True, threshold=step.options.threshold,
         ),
         {"times": times, "layers": np.array(layers), "similarity": own},
     )  # fmt: skip
+    return [plate]
 
 
 def _order_table(results: dict[str, xr.Dataset]) -> Table:
@@ -137,7 +142,14 @@ def _warnings(net: str, found: xr.Dataset) -> list[str]:
             f"{int(samples[time, then, end])} for {int(kept[time, then, end])}); take more images."
         )
     last = np.diagonal(found["similarity"].values[-1, :, :, 0])
-    if np.nanmean(last) < SAME:
+    withheld = np.flatnonzero(np.isnan(last))
+    if len(withheld):
+        warnings.append(
+            f"{net}: {len(withheld)} of {len(last)} layers have no value (first "
+            f"{found['layer_end'].values[withheld[0]]}): a layer without a varying unit, fewer samples than "
+            "directions, or no floor."
+        )
+    if len(withheld) < len(last) and np.nanmean(last) < SAME:
         warnings.append(
             f"{net}: its last checkpoint ({int(found['time'].values[-1])}) is not the end of training; keep the last "
             "epoch among train.checkpoints."

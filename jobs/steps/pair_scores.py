@@ -21,7 +21,10 @@ FEW = 10
 """Samples a direction below which a similarity is flagged."""
 
 ONCE = np.ones((1, 1))
-"""The one weighting of a floor, whose sums are kept as a whole."""
+"""The one weighting of sums that are kept as a whole."""
+
+NO_DRAWS = np.ones((0, 1))
+"""A floor has no interval."""
 
 Canonicals = dict[MeasureName, Callable[..., tuple[Scores, Canonical]]]
 CANONICAL: Canonicals = {"cca": cca, "svcca": svcca, "pwcca": pwcca}
@@ -63,7 +66,7 @@ def pair_score(
     """A measure with interval and floor; withheld (NaN) where it has no floor."""
     weights = group_weights(joint.xy.n, draws, generator)
     scores, kept = scored(measure, joint, truncation, weights)
-    chance = scored(measure, floor, truncation, ONCE)[0].value if floor.xy.rows else float("nan")
+    chance = scored(measure, floor, truncation, NO_DRAWS)[0].value if floor.xy.rows else float("nan")
     return PairScore(estimate(scores, chance), kept, joint.xy.rows)
 
 

@@ -75,7 +75,7 @@ def _table(step: "Regress", results: dict[str, xr.Dataset]) -> Table:
     columns = ["layer", "units", "least squares", "ridge, best"]
     for penalty in (step.options.penalties[number] for number in _shown(next(iter(results.values())))):
         columns += [f"L1 {penalty:g}", "used"]
-    gap = max(float(np.nanmax(found["l1_gap"].values)) for found in results.values())
+    gap = max(_gap(found) for found in results.values())
     note = (
         f"Loss on held-out images of {step.nets[1]}'s units predicted from {step.nets[0]}'s, mean over the units, with "
         "its 95 % bootstrap interval over held-out groups of images and, as the floor, the same with images permuted. "
@@ -91,6 +91,11 @@ def _shown(found: xr.Dataset) -> list[int]:
     return sorted({0, count // 2, count - 1} if count > 2 else set(range(count)))
 
 
+def _gap(found: xr.Dataset) -> float:
+    """The largest of all L1 paths; 0 where there is none to solve."""
+    return float(np.nanmax(found["l1_gap"].values, initial=0.0))
+
+
 def _measured(estimate: np.ndarray) -> Measured:
     return Measured(*estimate.tolist())
 
@@ -104,9 +109,13 @@ def _warnings(step: "Regress", results: dict[str, xr.Dataset]) -> list[str]:
                 f"{name}: {samples:.0f} samples of the fit for {units} units, fewer than {FEW} a unit; compare with "
                 "the floor, and take more images."
             )
-        gap = float(np.nanmax(found["l1_gap"].values))
-        if gap > step.options.gap:
+        if _gap(found) > step.options.gap:
             warnings.append(
-                f"{name}: an L1 path stopped at a duality gap of {gap:.1e} above the {step.options.gap:.1e} asked for."
+                f"{name}: an L1 path stopped at a duality gap of {_gap(found):.1e} above the {step.options.gap:.1e} "
+                "asked for."
+            )
+        if np.isnan(found["least_squares_held_out"].values[0]):
+            warnings.append(
+                f"{name}: no loss: no unit of {step.nets[1]} varies in both the fit and the held-out images."
             )
     return warnings

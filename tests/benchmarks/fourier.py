@@ -23,7 +23,6 @@ from analysis.comoments import Pair
 from analysis.similarity.fourier import SpectralJoint, fourier_cca
 from analysis.similarity.frequencies import independent
 from analysis.similarity.spectra import SpectralAccumulator, spectra
-from tests.benchmarks.extraction import _commit, _machine
 
 IMAGES, CHANNELS, SIDE, BATCH = 500, 64, 16, 250
 AIM = 5.0
@@ -109,6 +108,8 @@ def main() -> None:
     print(f"theirs / ours: {ratio:.2f} (aim: at least {AIM:g})")
     print(", ".join(f"{name}: {score:.4f}" for name, score in scores.items()))
     if options.json:
+        from tests.benchmarks.extraction import _commit, _machine  # which loads every step
+
         about = {"commit": _commit(), "machine": _machine(), "date": time.strftime("%Y-%m-%d")}
         figures = {**about, "cpu_seconds": times, "ratio": ratio, "scores": scores}
         options.json.write_text(json.dumps(figures, indent=1) + "\n")

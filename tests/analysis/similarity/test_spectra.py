@@ -103,11 +103,13 @@ def test_merged_parts_are_one_pass(cut: int) -> None:
     assert_same(first.merge(second).total(), streamed(sets, groups, [], count=1))
 
 
-def test_blocks_of_frequencies_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     sets, groups = sample()
     whole = streamed(sets, groups, [])
-    monkeypatch.setattr(module, "BLOCK", 150)
-    assert_same(streamed(sets, groups, []), whole)
+    monkeypatch.setattr(module, "BLOCK", 350)
+    in_blocks, _ = sample()
+    np.testing.assert_allclose(in_blocks["a"], sets["a"], atol=1e-15)
+    assert_same(streamed(in_blocks, groups, []), whole)
 
 
 def test_every_array_library_agrees(xp: ModuleType) -> None:
