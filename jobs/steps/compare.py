@@ -4,7 +4,7 @@ A measure of sums (CCA, SVCCA, PWCCA, CKA, Procrustes, matches) takes any number
 images (RBF CKA, RSA, nearest neighbors) reads the first `max_images` of them back from the store.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import xarray as xr
@@ -13,8 +13,8 @@ from jobs.errors import UserError
 from jobs.steps.compare_numbers import details, similarity
 from jobs.steps.compare_options import CompareOptions
 from jobs.steps.layer_pairs import LayerPair, layer_pairs, two_nets
-from jobs.steps.pairwise import Pairwise, added, comparable, require_chance
-from jobs.steps.step import Arrays, Needs, Reducer, Step
+from jobs.steps.pairwise import OverPairs, Pairwise, comparable, require_chance
+from jobs.steps.step import Arrays, Needs
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
@@ -26,12 +26,11 @@ SIMILARITY = "similarity"
 
 
 @dataclass(frozen=True)
-class Compare:
+class Compare(OverPairs):
     """Bound to a plan: the pairs are `net/layer` keys; a block of it has fewer."""
 
     options: CompareOptions
     nets: tuple[str, str]
-    sums: Pairwise
     seed: int = field(default=0)
 
     name: ClassVar[str] = "compare"
@@ -48,7 +47,7 @@ class Compare:
                 "steps.compare.by_set: the study has one set of images; give several by images.source: sets."
             )
         sums = Pairwise(compared, options.fourier, sets=plan.sets if options.by_set else ())
-        return cls(options, nets, sums, plan.seed)
+        return cls(sums, options, nets, plan.seed)
 
     @property
     def pairs(self) -> tuple[LayerPair, ...]:
@@ -63,27 +62,17 @@ class Compare:
     def needs(self) -> Needs:
         """Samples or maps of all layers that are compared, and their stored activations for distances."""
         layers = frozenset(layer for pair in self.pairs for layer in pair)
-        streamed = self.sums.needs() if self.options.from_sums else Needs()
+        streamed = super().needs() if self.options.from_sums else Needs()
         reads = bool(self.options.from_distances) or self.options.aligned
         return streamed.union(Needs(stored=layers if reads else frozenset()))
 
     def result_bytes(self, plan: "Plan") -> int:
         """Sums of all pairs."""
-        return self.sums.result_bytes(plan) if self.options.from_sums else 0
+        return super().result_bytes(plan) if self.options.from_sums else 0
 
-    def split(self, plan: "Plan", limit_bytes: int) -> list[Step]:
+    def split(self, plan: "Plan", limit_bytes: int) -> list[Any]:
         """As many pairs to a block as fit; no pass at all for distances alone."""
-        if not self.options.from_sums:
-            return []
-        return [replace(self, sums=block) for block in self.sums.split(plan, limit_bytes)]
-
-    def reducer(self, plan: "Plan") -> Reducer:
-        """Sums of one unit."""
-        return self.sums.reducer(plan)
-
-    def merge(self, left: Arrays, right: Arrays) -> Arrays:
-        """Sums add."""
-        return added(left, right)
+        return super().split(plan, limit_bytes) if self.options.from_sums else []
 
     def finish(self, plan: "Plan", arrays: Arrays, stored: "StoredRows") -> dict[str, xr.Dataset]:
         """Every measure of every pair in one dataset; of few pairs, each one's directions and frequencies too."""

@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 
 from analysis.similarity.measures import MEASURES, MeasureName
-from jobs.figures.aligned import Column, Pair, Row, aligned
 from jobs.figures.curves import Means, depth
 from jobs.figures.frequency_maps import FrequencyMap, frequency_maps
 from jobs.figures.lines import Line, lines
@@ -14,6 +13,7 @@ from jobs.figures.panes import LayerMatrix, layer_matrix
 from jobs.figures.plate import Plate, plate_name
 from jobs.report.cells import Cell, Measured
 from jobs.report.page import Table
+from jobs.steps.aligned_plate import aligned_plate
 from jobs.steps.layer_pairs import pair_name
 from jobs.steps.layer_values import layer_values, limits_of
 from jobs.steps.pair_scores import CANONICAL, FEW
@@ -47,7 +47,7 @@ def presentation(step: "Compare", plan: "Plan", results: dict[str, xr.Dataset]) 
         plates += [("Canonical correlations", plate) for plate in _coefficients(measure, pairs)]
         plates += [("Similarity by frequency", plate) for plate in _frequencies(measure, pairs)]
     plates += [
-        ("Aligned directions", _aligned(step, plan, name, pair))
+        ("Aligned directions", aligned_plate(step, plan, name, pair))
         for name, pair in pairs.items()
         if pair.sizes.get("shown")  # none where no direction was found
     ]
@@ -136,39 +136,6 @@ def _frequencies(measure: MeasureName, pairs: dict[str, xr.Dataset]) -> list[Pla
             held,
         )
     ]
-
-
-def _aligned(step: "Compare", plan: "Plan", name: str, pair: xr.Dataset) -> Plate:
-    labels = pair["label"].values
-    classes, sizes = np.unique(labels, return_counts=True)
-    columns = []
-    for kind, title in (("largest", "units of largest norm"), ("aligned", "aligned directions")):
-        values = pair[kind].values
-        shown = []
-        for rank in range(values.shape[1]):
-            rows = []
-            for side in (0, 1):
-                label = (
-                    f"{step.nets[side]} {int(pair['largest_units'].values[side, rank])}"
-                    if kind == "largest"
-                    else step.nets[side]
-                )
-                means = np.array([values[side, rank, labels == c].mean() for c in classes])
-                rows.append(Row(label, values[side, rank], side, means))
-            with np.errstate(invalid="ignore", divide="ignore"):
-                rho = float(np.corrcoef(values[:, rank])[0, 1])
-            shown.append(Pair(f"{'units' if kind == 'largest' else 'direction'} {rank + 1}", (rows[0], rows[1]), rho))
-        columns.append(Column(title, tuple(shown)))
-    known = [plan.classes[c] if 0 <= c < len(plan.classes) else "none" for c in classes]
-    return Plate(
-        plate_name("compare", "aligned", name),
-        f"Aligned directions at {name}",
-        "Images lie class by class. On the left the units of largest norm of each network, "
-        "which need not correspond; on the right the first directions of SVCCA, which do. A step shows the mean of a "
-        "class: what a direction is high or low for.",
-        aligned(columns[0], columns[1], class_sizes=sizes.tolist(), class_names=known, names=step.nets),
-        {name: pair[name].values for name in ("largest", "largest_units", "aligned", "label")},
-    )
 
 
 def _table(step: "Compare", found: xr.Dataset) -> Table:

@@ -5,7 +5,7 @@ each layer is to what it becomes (Raghu et al., 2017, arXiv:1706.05806, section 
 `train.checkpoints` keeps, or files.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import xarray as xr
@@ -16,8 +16,8 @@ from jobs.errors import UserError
 from jobs.steps.compare_options import BY_FREQUENCY
 from jobs.steps.dynamics_numbers import over_seeds, through_training
 from jobs.steps.layer_pairs import LayerPair, require_net
-from jobs.steps.pairwise import Fourier, Pairwise, added, comparable, require_chance
-from jobs.steps.step import Arrays, Needs, Reducer, Step
+from jobs.steps.pairwise import Fourier, OverPairs, Pairwise, comparable, require_chance
+from jobs.steps.step import Arrays
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
@@ -58,12 +58,11 @@ class DynamicsOptions(BaseModel):
 
 
 @dataclass(frozen=True)
-class Dynamics:
+class Dynamics(OverPairs):
     """Bound to a plan: pairs are a layer of a checkpoint and a layer of the network at the end."""
 
     options: DynamicsOptions
     nets: tuple[str, ...]
-    sums: Pairwise
     seed: int = 0
 
     name: ClassVar[str] = "dynamics"
@@ -86,31 +85,11 @@ class Dynamics:
                     f"steps.dynamics: {net} has no checkpoints; add nets.{net}.train.checkpoints, as [0, 1, 2, 4]."
                 )
         pairs = tuple(pair for net in nets for pair in _pairs(net, plan, options.fourier))
-        return cls(options, nets, Pairwise(pairs, options.fourier), plan.seed)
+        return cls(Pairwise(pairs, options.fourier), options, nets, plan.seed)
 
     def identity(self) -> dict[str, Any]:
         """The pairs and every option that changes a number."""
         return {**self.sums.identity(), **self.options.model_dump(mode="json", exclude={"nets", "panes", "fourier"})}
-
-    def needs(self) -> Needs:
-        """Samples or maps of all checkpoints."""
-        return self.sums.needs()
-
-    def result_bytes(self, plan: "Plan") -> int:
-        """Sums of all pairs."""
-        return self.sums.result_bytes(plan)
-
-    def split(self, plan: "Plan", limit_bytes: int) -> list[Step]:
-        """As many pairs to a block as fit."""
-        return [replace(self, sums=block) for block in self.sums.split(plan, limit_bytes)]
-
-    def reducer(self, plan: "Plan") -> Reducer:
-        """Sums of one unit."""
-        return self.sums.reducer(plan)
-
-    def merge(self, left: Arrays, right: Arrays) -> Arrays:
-        """Sums add."""
-        return added(left, right)
 
     def finish(self, plan: "Plan", arrays: Arrays, _stored: "StoredRows") -> dict[str, xr.Dataset]:
         """A dataset a network, and one of the networks of each architecture together."""

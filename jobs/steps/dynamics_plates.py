@@ -114,13 +114,16 @@ def _verdict(low: float, high: float) -> str:
 
 
 def _layer_table(step: "Dynamics", arch: str, nets: list[str], results: dict[str, xr.Dataset]) -> Table:
-    layers = results[nets[0]]["layer_end"].values
-    reached = np.stack([results[net]["converged"].values for net in nets])
+    reached = {net: results[net]["converged"].to_series().to_dict() for net in nets}
     first = results[nets[0]]
-    rows: list[tuple[Cell, ...]] = []
-    for number, layer in enumerate(layers):
-        start = first["similarity"].values[0, number, number]
-        rows.append((str(layer), Measured(*start.tolist()), *(float(value) for value in reached[:, number])))
+    starts = {
+        layer: Measured(*first["similarity"].values[0, number, number].tolist())
+        for number, layer in enumerate(first["layer_end"].values)
+    }
+    layers = dict.fromkeys(layer for net in nets for layer in reached[net])  # a study may name others for each
+    rows: list[tuple[Cell, ...]] = [
+        (str(layer), starts.get(layer), *(reached[net].get(layer) for net in nets)) for layer in layers
+    ]
     note = (
         f"At the first checkpoint: similarity of {nets[0]}'s layer to itself at the end, with interval and floor. The "
         f"other columns: when the layer of each network first reaches {step.options.threshold:g} of its last "

@@ -99,8 +99,3 @@ def by_frequency(
 ) -> FourierScores:
     """CCA or SVCCA at every frequency."""
     return fourier_cca(joint, weights, **truncation.of(measure)._asdict())
-
-
-def too_few(score: PairScore) -> bool:
-    """Whether there are fewer than ten samples a direction of the larger side."""
-    return score.samples < FEW * max(score.kept)

@@ -91,6 +91,33 @@ class Pairwise:
         return rectangles(self.pairs, lambda layer: own_frequencies(plan, layer, self.crop))
 
 
+@dataclass(frozen=True)
+class OverPairs:
+    """What all steps over pairs of layers share: how their sums are streamed, cut into blocks and merged."""
+
+    sums: Pairwise
+
+    def needs(self) -> Needs:
+        """Samples or maps of all layers."""
+        return self.sums.needs()
+
+    def result_bytes(self, plan: "Plan") -> int:
+        """Sums of all pairs."""
+        return self.sums.result_bytes(plan)
+
+    def split(self, plan: "Plan", limit_bytes: int) -> list[Any]:
+        """As many pairs to a block as fit."""
+        return [replace(self, sums=block) for block in self.sums.split(plan, limit_bytes)]
+
+    def reducer(self, plan: "Plan") -> Reducer:
+        """Sums of one unit."""
+        return self.sums.reducer(plan)
+
+    def merge(self, left: Arrays, right: Arrays) -> Arrays:
+        """Sums add."""
+        return added(left, right)
+
+
 def added(left: Arrays, right: Arrays) -> Arrays:
     """Sums of two units or nodes; one without a valid image has none."""
     return left | right | {name: left[name] + right[name] for name in left.keys() & right.keys()}

@@ -4,7 +4,7 @@ Least squares, ridge and L1 over a path of penalties, fitted on three quarters o
 rest: how much of a layer the other network holds, and how many of its units that takes (arXiv:1511.07543).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import xarray as xr
@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.errors import UserError
 from jobs.steps.joint_sums import Joints
 from jobs.steps.layer_pairs import PAIRS, Asked, layer_pairs, pair_name, two_nets
-from jobs.steps.pairwise import Pairwise, added, comparable, require_chance
+from jobs.steps.pairwise import OverPairs, Pairwise, comparable, require_chance
 from jobs.steps.regress_numbers import numbers
-from jobs.steps.step import Arrays, Needs, Reducer, Step
+from jobs.steps.step import Arrays
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
@@ -46,12 +46,11 @@ class RegressOptions(BaseModel):
 
 
 @dataclass(frozen=True)
-class Regress:
+class Regress(OverPairs):
     """Bound to a plan: pairs are the layer that predicts and the layer that is predicted."""
 
     options: RegressOptions
     nets: tuple[str, str]
-    sums: Pairwise
     seed: int = 0
 
     name: ClassVar[str] = "regress"
@@ -68,31 +67,11 @@ class Regress:
                 "resources.memory, or leave the widest layer out."
             )
         pairs = layer_pairs(options.pairs, nets, plan, cls.name, *comparable(plan, False))
-        return cls(options, nets, Pairwise(pairs, floor_by_group=True), plan.seed)
+        return cls(Pairwise(pairs, floor_by_group=True), options, nets, plan.seed)
 
     def identity(self) -> dict[str, Any]:
         """The pairs and every option."""
         return {**self.sums.identity(), **self.options.model_dump(mode="json", exclude={"nets", "pairs"})}
-
-    def needs(self) -> Needs:
-        """Samples of all layers."""
-        return self.sums.needs()
-
-    def result_bytes(self, plan: "Plan") -> int:
-        """Sums of all pairs."""
-        return self.sums.result_bytes(plan)
-
-    def split(self, plan: "Plan", limit_bytes: int) -> list[Step]:
-        """As many pairs to a block as fit."""
-        return [replace(self, sums=block) for block in self.sums.split(plan, limit_bytes)]
-
-    def reducer(self, plan: "Plan") -> Reducer:
-        """Sums of one unit."""
-        return self.sums.reducer(plan)
-
-    def merge(self, left: Arrays, right: Arrays) -> Arrays:
-        """Sums add."""
-        return added(left, right)
 
     def finish(self, plan: "Plan", arrays: Arrays, _stored: "StoredRows") -> dict[str, xr.Dataset]:
         """One dataset a pair of layers."""
