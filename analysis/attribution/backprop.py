@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from analysis.attribution.forward import forward, gradient
+from analysis.attribution.forward import Images, forward, gradient
 from analysis.attribution.neuron import Neuron
 from analysis.attribution.rules import Rule
 
@@ -20,7 +20,7 @@ from analysis.attribution.rules import Rule
 class Backward:
     """What came back to the pixels of each image, from which neuron."""
 
-    images: Float[Tensor, "images colors height width"]
+    images: Images
     """In units of the neuron's activation by units of the pixels."""
     values: Float[Tensor, " images"]
     """The neuron's activation in each image."""
@@ -28,9 +28,7 @@ class Backward:
     """(y, x) of the neuron on its layer's map."""
 
 
-def backward_images(
-    net: nn.Module, images: Float[Tensor, "images colors height width"], neuron: Neuron, rule: Rule
-) -> Backward:
+def backward_images(net: nn.Module, images: Images, neuron: Neuron, rule: Rule) -> Backward:
     """One backward pass for the batch; images do not influence one another. The network is left as it was.
 
     With `gradient` a direction's image is the same combination of its channels' images. The other rules stop negative

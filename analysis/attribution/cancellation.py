@@ -15,10 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from analysis.attribution.forward import forward, gradient
+from analysis.attribution.forward import Images, forward, gradient
 from analysis.attribution.neuron import Neuron
-
-Images = Float[Tensor, "images colors height width"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +46,11 @@ def cancellation(
     channels: one term for each channel, its positions summed inside, hence blind to cancellation between positions.
     positions: one for each channel and position, exact and never a larger ratio, at one backward pass each: for small
     maps. `chunk` passes run at once, which pays on a GPU only and costs memory; units with gradient 0 are skipped.
-    Raises ValueError where the neuron does not depend on the layer, or the layer on the pixels.
+    Raises ValueError where the neuron does not depend on the layer.
     """
     with forward(net, images, [layer, neuron.layer]) as (leaf, (maps, end)):
         slope = gradient(neuron.target(end).values, maps, (neuron.name, f"layer {layer}"), keep=True)
-        whole = gradient((maps * slope).sum((1, 2, 3)), leaf, (f"layer {layer}", "the pixels"), keep=True)
-        total, magnitude, square = (torch.zeros_like(whole, dtype=torch.float64) for _ in range(3))
+        total, magnitude, square = (torch.zeros_like(leaf, dtype=torch.float64) for _ in range(3))
         for seeds in _seeds(slope, units, chunk):
             (terms,) = torch.autograd.grad(maps, leaf, seeds, retain_graph=True, is_grads_batched=True)
             total += terms.double().sum(0)
@@ -69,7 +66,7 @@ def _seeds(slope: Tensor, units: str, chunk: int) -> Iterator[Float[Tensor, "chu
     shape = slope.shape[1:] if units == "positions" else (slope.shape[1], 1, 1)
     numbers = torch.arange(math.prod(shape), device=slope.device).reshape(shape)
     live = numbers.expand(slope.shape[1:])[(slope != 0).any(0)].unique()
-    for some in live.split(chunk):
+    for some in live.split(chunk) if len(live) else ():
         yield slope * (numbers == some[:, None, None, None, None])
 
 
@@ -78,7 +75,7 @@ class Autocorrelation(NamedTuple):
 
     values: Float[np.ndarray, " lags"]
     error: Float[np.ndarray, " lags"]
-    """Standard error of white noise, whose values are 0 from the first lag on; at most 1 / sqrt(pixels) or so."""
+    """Standard error of white noise, whose values are 0 from the first lag on."""
 
 
 def autocorrelation(values: Float[np.ndarray, "height width"]) -> Autocorrelation:
@@ -102,6 +99,7 @@ def autocorrelation(values: Float[np.ndarray, "height width"]) -> Autocorrelatio
     counts = np.bincount(ring, pairs.ravel())[:lags]
     sums = np.bincount(ring, products.ravel())[:lags]
     variance = np.mean(centered**2)
-    constant = variance <= np.finfo(values.dtype).eps ** 2 * np.mean(np.square(values, dtype=np.float64))
+    # A spread of 16 last bits is the rounding of the values and of their mean.
+    constant = variance <= (16 * np.finfo(values.dtype).eps) ** 2 * np.mean(np.square(values, dtype=np.float64))
     found = np.full(lags, np.nan) if constant else sums / counts / variance
     return Autocorrelation(found, np.concatenate([[0.0], np.sqrt(2 / counts[1:])]))

@@ -63,13 +63,13 @@ def _tapped(net: nn.Module, layers: Sequence[str | None]) -> Iterator[dict[int, 
     outputs: dict[int, Tensor] = {}
     modules = dict(net.named_modules())
     handles = []
-    for place, name in enumerate(layers):
-        layer = Layer("") if name is None else Layer.parse(_only(net, name))
-        if name == INPUT and INPUT not in modules:
-            handles.append(net.register_forward_pre_hook(_InputTap(place, outputs)))
-        else:
-            handles.append(modules[layer.module].register_forward_hook(_Tap(place, layer, outputs)))
     try:
+        for place, name in enumerate(layers):
+            layer = Layer("") if name is None else Layer.parse(_only(net, name))
+            if name == INPUT and INPUT not in modules:
+                handles.append(net.register_forward_pre_hook(_InputTap(place, outputs)))
+            else:
+                handles.append(modules[layer.module].register_forward_hook(_Tap(place, layer, outputs)))
         yield outputs
     finally:
         for handle in handles:
@@ -104,10 +104,12 @@ class _Tap:
         if layer.call not in (None, call):
             return None
         item = layer.item if isinstance(output, tuple | list) else None
-        found = output if item is None else output[item] if item < len(output) else None
+        found = output if item is None else dict(enumerate(output)).get(item)
         if not isinstance(found, Tensor):
-            where, example = (f"Layer {layer.module}", layer.module) if layer.module else ("The network", "fc")
-            raise TypeError(f"{where} returns {type(output).__name__}: name a tensor in it, as {example}:0.")
+            kind = type(output).__name__
+            if not layer.module:
+                raise TypeError(f"The network returns {kind}: name a layer instead.")
+            raise TypeError(f"Layer {layer.module} returns {kind}: name a tensor in it, as {layer.module}:0.")
         kept = self.outputs[self.place] = as_maps(found).clone()
         passed_on = _as_before(kept.clone(), found.ndim)
         if item is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from analysis.attribution.forward import forward, gradient
+from analysis.attribution.forward import Images, forward, gradient
 from analysis.attribution.neuron import Neuron
 
 
@@ -27,9 +27,7 @@ class GradCam:
     """(y, x) of the neuron on its layer's map."""
 
 
-def grad_cam(
-    net: nn.Module, images: Float[Tensor, "images colors height width"], layer: str, neuron: Neuron
-) -> GradCam:
+def grad_cam(net: nn.Module, images: Images, layer: str, neuron: Neuron) -> GradCam:
     """Grad-CAM of `neuron` (often a class) on the maps of `layer` (often the last convolution's) before it.
 
     Upsampling assumes that the layer's maps cover the image evenly. Raises ValueError for a layer without maps

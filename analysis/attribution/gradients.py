@@ -11,11 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from analysis.attribution.backprop import Backward, backward_images
-from analysis.attribution.forward import forward
+from analysis.attribution.forward import Images, forward
 from analysis.attribution.neuron import Neuron
 from analysis.attribution.rules import Rule
-
-Images = Float[Tensor, "images colors height width"]
 
 
 def input_x_gradient(net: nn.Module, images: Images, neuron: Neuron) -> Backward:

@@ -37,6 +37,12 @@ class Neuron:
     direction: Float[np.ndarray, " channels"] | Float[Tensor, " channels"] | None = None
     """Weights of the layer's channels in place of `channel`: the neuron is their weighted sum."""
 
+    def __post_init__(self) -> None:
+        if (self.channel is None) == (self.direction is None):
+            raise ValueError(f"A neuron of {self.name} needs either a channel or a direction.")
+        if isinstance(self.position, str) and self.position != "argmax":
+            raise ValueError(f"The position of a neuron is {self.position!r}: give argmax, (y, x) or None.")
+
     @property
     def name(self) -> str:
         """The layer as messages call it."""
@@ -54,8 +60,6 @@ class Neuron:
 
     def _response(self, maps: Float[Tensor, "images channels height width"]) -> Float[Tensor, "images height width"]:
         images, channels = maps.shape[:2]
-        if (self.channel is None) == (self.direction is None):
-            raise ValueError(f"A neuron of {self.name} needs either a channel or a direction.")
         if self.direction is not None:
             if len(self.direction) != channels:
                 raise ValueError(f"The direction has {len(self.direction)} weights, {self.name} {channels} channels.")

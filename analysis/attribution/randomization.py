@@ -11,7 +11,6 @@ from typing import Literal
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrize import is_parametrized
 
 from analysis.activations import expand
 from analysis.dynamics.seeding import seeded
@@ -25,9 +24,10 @@ def cascade(net: nn.Module) -> list[str]:
 def randomized(net: nn.Module, seed: int, layers: Literal["all"] | Sequence[str] = "all") -> nn.Module:
     """A deep copy whose named modules, with all inside them, have new parameters; the rest is as learned.
 
-    A module with `reset_parameters` is as on the day it was made (batch norm forgets its running statistics); other
-    parameters are drawn from a normal distribution with the mean and standard deviation they have. Random numbers come
-    from streams of their own on the parameters' device. Raises KeyError with the nearest name for an unknown module.
+    A module with `reset_parameters` gets the default of its class, whatever the network's own initialization was
+    (batch norm forgets its running statistics); other parameters are drawn from a normal distribution with the mean
+    and standard deviation they have. Random numbers come from streams of their own on the parameters' device.
+    Raises KeyError with the nearest name for an unknown module.
     """
     net = copy.deepcopy(net)
     modules = dict(net.named_modules())
@@ -40,14 +40,15 @@ def randomized(net: nn.Module, seed: int, layers: Literal["all"] | Sequence[str]
 
 @torch.no_grad()
 def _reset(module: nn.Module, seed: int, number: int) -> None:
-    own = [parameter for parameter in module.parameters(recurse=False)]
-    if not own:
+    parameters = list(module.parameters(recurse=False))
+    held = [*parameters, *module.buffers(recurse=False)]
+    if not held:
         return
-    with seeded(own[0].device, seed, number):
-        # The weight of a parametrized module is computed from others, and resetting it would change nothing.
-        if hasattr(module, "reset_parameters") and not is_parametrized(module):
-            module.reset_parameters()
-            return
-        for parameter in own:
-            deviation = parameter.std(correction=0) if parameter.numel() > 1 else 0.0
-            parameter.copy_(torch.randn_like(parameter) * deviation + parameter.mean())
+    before = [parameter.clone() for parameter in parameters]
+    with seeded(held[0].device, seed, number):
+        if callable(reset := getattr(module, "reset_parameters", None)):
+            reset()
+        for parameter, old in zip(parameters, before, strict=True):
+            # Also where `weight` is computed from other parameters, which its reset does not reach.
+            if torch.equal(parameter, old):
+                parameter.copy_(old.mean() + old.std(correction=0) * torch.randn_like(old))

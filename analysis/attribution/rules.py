@@ -21,10 +21,11 @@ from torch.overrides import TorchFunctionMode
 
 Rule = Literal["gradient", "deconvnet", "guided"]
 
-ACTIVATIONS = frozenset(
-    "relu relu6 leaky_relu prelu rrelu elu selu celu gelu silu mish hardswish hardtanh sigmoid hardsigmoid "
-    "log_sigmoid special_expit tanh tanhshrink softplus softsign softshrink hardshrink threshold".split()
-)
+ACTIVATIONS = frozenset({
+    "relu", "relu6", "leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish",
+    "hardtanh", "sigmoid", "hardsigmoid", "log_sigmoid", "special_expit", "tanh", "tanhshrink", "softplus", "softsign",
+    "softshrink", "hardshrink", "threshold",
+})  # fmt: skip
 """Names of torch's elementwise activations. A `clamp` whose lower bound is the number 0 is one too."""
 
 
@@ -92,12 +93,8 @@ def _is_activation(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 def _refuse_hidden(net: nn.Module, rule: Rule) -> None:
     for name, module in net.named_modules():
-        kind = type(module).__name__
+        layer = f"Layer {name or 'net'} ({type(module).__name__})"
         if isinstance(module, nn.RNNBase | nn.RNNCellBase):
-            raise ValueError(
-                f"Layer {name or kind} ({kind}) hides its activations in one call: {rule} cannot reach them, use gradient."
-            )
+            raise ValueError(f"{layer} hides its activations in one call, where {rule} cannot reach: use gradient.")
         if isinstance(module, torch.jit.ScriptModule):
-            raise ValueError(
-                f"Layer {name or kind} is TorchScript, which hides activations from {rule}: pass the Python module."
-            )
+            raise ValueError(f"{layer} is TorchScript, where {rule} cannot reach: pass the Python module.")
