@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from analysis.units.filters import filter_images, filter_scale
+from analysis.units.filters import exciting_patch, filter_images, filter_scale, input_images, kernel_tiles
 
 SHAPES = st.sampled_from([(4, 1, 3, 3), (2, 3, 5, 7), (1, 3, 1, 1)])
 WEIGHTS = SHAPES.flatmap(lambda shape: arrays(np.float64, shape, elements=st.floats(-3.0, 3.0, width=32)))
@@ -67,3 +68,51 @@ def test_half_precision_and_all_zero_filters() -> None:
 def test_what_cannot_be_drawn_is_refused(weight: np.ndarray, scale: float | None, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         filter_images(weight, scale)
+
+
+@given(WEIGHTS)
+def test_kernels_can_be_read_back_from_their_tiles(weight: np.ndarray) -> None:
+    scale = np.abs(weight).max() or 1.0
+    np.testing.assert_allclose((kernel_tiles(weight) - 0.5) * 2 * scale, weight, atol=1e-14)
+    np.testing.assert_allclose(kernel_tiles(weight, 2 * scale), 0.25 + kernel_tiles(weight) / 2, atol=1e-15)
+
+
+def test_a_layer_of_one_input_channel_has_its_pictures_as_tiles() -> None:
+    weight = np.random.default_rng(0).normal(size=(4, 1, 3, 5))
+    np.testing.assert_array_equal(kernel_tiles(weight)[:, 0], filter_images(weight)[..., 0])
+
+
+def test_a_fully_connected_layer_reads_whole_images() -> None:
+    generator = np.random.default_rng(0)
+    weight, images = generator.normal(size=(4, 30)), generator.normal(size=(7, 3, 2, 5))
+    filters = input_images(weight, (3, 2, 5))
+    outputs = np.einsum("uchw,ichw->iu", filters, images)
+    np.testing.assert_allclose(outputs, images.reshape(7, 30) @ weight.T, atol=1e-12)
+    with pytest.raises(ValueError, match=r"30 inputs does not read images of shape \(1, 5, 5\), 25 values"):
+        input_images(weight, (1, 5, 5))
+
+
+@given(WEIGHTS)
+def test_no_patch_of_norm_one_excites_more(weight: np.ndarray) -> None:
+    patch = exciting_patch(weight)
+    reached = (patch * weight).sum((1, 2, 3))
+    np.testing.assert_allclose(reached, np.sqrt(np.square(weight).sum((1, 2, 3))), rtol=1e-12, atol=1e-150)
+    others = np.random.default_rng(0).normal(size=(500, *weight.shape[1:]))
+    others /= np.sqrt(np.square(others).sum((1, 2, 3), keepdims=True))
+    assert (np.einsum("pchw,fchw->pf", others, weight) <= reached + 1e-12).all()
+
+
+def test_gradient_ascent_on_the_sphere_ends_at_the_exciting_patch() -> None:
+    filters = torch.from_numpy(np.random.default_rng(0).normal(size=(3, 2, 4, 4)))
+    patch = torch.from_numpy(np.random.default_rng(1).normal(size=(3, 2, 4, 4))).requires_grad_()
+    for _ in range(200):
+        excited = torch.einsum("fchw,fchw->f", filters, patch).sum()
+        (gradient,) = torch.autograd.grad(excited, patch)
+        moved = patch.detach() + 0.1 * gradient
+        patch = (moved / torch.linalg.vector_norm(moved, dim=(1, 2, 3), keepdim=True)).requires_grad_()
+    np.testing.assert_allclose(patch.detach().numpy(), exciting_patch(filters.numpy()), atol=1e-6)
+
+
+def test_the_smallest_weights_have_a_patch_and_zeros_have_none() -> None:
+    np.testing.assert_allclose(exciting_patch(np.full((1, 1, 2, 2), 1e-300)), 0.5)
+    np.testing.assert_array_equal(exciting_patch(np.zeros((2, 3, 2, 2))), 0.0)
