@@ -100,6 +100,9 @@ def _expectation(problem: Any, models: list[type[BaseModel]]) -> str:
     text = EXPECTED.get(kind) or EXPECTED.get(kind.partition("_")[0])
     if text is None:
         return problem["msg"].removeprefix("Input should be ")
+    if kind == "literal_error" and isinstance(value, str):
+        meant = nearest(value, re.findall(r"'([^']+)'", problem["ctx"]["expected"]))
+        return problem["ctx"]["expected"] + (f"; {meant}" if meant.startswith("did you mean") else "")
     if kind == "string_type" and isinstance(value, int | float):
         return f"text: put it in quotes, '{value}'"
     return text.format(input=value if isinstance(value, str) else "first, second", **problem.get("ctx", {}))

@@ -66,18 +66,8 @@ def layout(study: Study, plan: Plan) -> Layout:
     store_name = f"{STORE}-{step_key(plan, STORE, STORE_VERSION, {'layers': sorted(stored)})[:8]}"
     works, steps = [], bind(study, plan)
     for step in steps:
-        wanted = step.needs().layers
-        from_store = bool(wanted - computed)
-        absent = sorted(wanted - set(stored)) if from_store else []
-        if absent:
-            raise UserError(
-                f"steps.{step.name}: {absent[0]} is neither in extract.statistics nor in extract.store: add it to one."
-            )
-        unstored = sorted(step.needs().stored - set(stored))
-        if unstored:
-            raise UserError(
-                f"steps.{step.name}: it reads {unstored[0]} again when it finishes; add that layer to extract.store."
-            )
+        from_store = bool(step.needs().layers - computed)
+        _require_there(step, plan, computed, set(stored))
         source = f"{STORE} {STORE_VERSION}" if from_store else "forward"
         blocks = step.split(plan, _room(study, plan, stored, steps))
         # A block's ledger is named by its own layers: with other memory, and so other blocks, none is mistaken.
@@ -85,6 +75,27 @@ def layout(study: Study, plan: Plan) -> Layout:
         works.append(Work(step, _key_name(plan, step, source), parts, from_store))
     once = {work.name: work for work in works}
     return Layout(plan, tuple(once.values()), stored, store_name)
+
+
+def _require_there(step: Step, plan: Plan, computed: set[str], stored: set[str]) -> None:
+    """UserError where layers are not all computed, or all stored; the store holds no outputs and no checkpoints."""
+    needs = step.needs()
+    missing = sorted(needs.layers - computed)
+    if missing and (needs.logits or any(plan.is_checkpoint(layer) for layer in needs.layers)):
+        raise UserError(
+            f"steps.{step.name}: it needs what is computed with the network (outputs or checkpoints), and "
+            f"{missing[0]} is not in extract.statistics: add it there."
+        )
+    absent = sorted(needs.layers - stored) if missing else []
+    if absent:
+        raise UserError(
+            f"steps.{step.name}: {absent[0]} is neither in extract.statistics nor in extract.store: add it to one."
+        )
+    unstored = sorted(needs.stored - stored)
+    if unstored:
+        raise UserError(
+            f"steps.{step.name}: it reads {unstored[0]} again when it finishes; add that layer to extract.store."
+        )
 
 
 def _room(study: Study, plan: Plan, stored: Sequence[str], steps: Sequence[Step]) -> int:

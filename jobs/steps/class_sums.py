@@ -136,8 +136,7 @@ class ClassSums:
         if self.logits:
             if net not in batch.logits:
                 raise UserError(
-                    f"steps.classes: {net} gives no logits here: its output is no tensor, or its layers are read from "
-                    "the store. Write targets: indicator, or name the layers in extract.statistics."
+                    f"steps.classes: {net} gives no logits, its output is no tensor: write targets: indicator."
                 )
             values = batch.logits[net][:, self.targets]
             values = xp.asarray(values.cpu().numpy(), device=device_of(like))

@@ -127,7 +127,7 @@ def _between_images(
 
 
 class _Distances:
-    """Distances of the layers asked for last: pairs come with their first layer in order."""
+    """Distances of every layer, computed once: 16 MB a layer of 2,000 images."""
 
     def __init__(self, stored: "StoredRows", rows: np.ndarray):
         self.stored, self.rows = stored, rows

@@ -149,8 +149,8 @@ def test_logits_are_not_in_the_store(tmp_path: Path, capsys: pytest.CaptureFixtu
     path = written(tmp_path, changed(**only("classes", {"store": ["*"], "statistics": []})))
     assert vitrine("run", path) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "vitrine: steps.classes: a gives no logits here: its output is no tensor, or its layers are read from the "
-        "store. Write targets: indicator, or name the layers in extract.statistics."
+        "vitrine: steps.classes: it needs what is computed with the network (outputs or checkpoints), and a/conv1 is "
+        "not in extract.statistics: add it there."
     )
 
 
