@@ -80,10 +80,10 @@ def over_seeds(plan: "Plan", found: dict[str, xr.Dataset]) -> xr.Dataset:
     rows = []
     for nets in grouped.values():
         values = np.array([float(found[net]["rank_correlation"]) for net in nets])
-        rows.append((values.mean(), *mean_interval(values), len(values)))
+        rows.append((values.mean(), *np.clip(mean_interval(values), -1.0, 1.0)))
     return xr.Dataset(
         {
-            "rank_correlation": (("arch", "estimate"), np.array(rows)[:, :3]),
+            "rank_correlation": (("arch", "estimate"), np.array(rows)),
             "seeds": ("arch", np.array([len(nets) for nets in grouped.values()])),
         },
         coords={"arch": list(grouped), "estimate": list(ESTIMATE[:3])},

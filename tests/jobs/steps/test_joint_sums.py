@@ -46,7 +46,8 @@ def test_layers_of_another_kind_have_a_rectangle_of_their_own() -> None:
 @pytest.mark.parametrize("limit", [0, 3_000, 10**9])
 def test_any_blocks_give_the_joints_of_numpy(limit: int) -> None:
     parts = rectangles(PAIRS, lambda _: 0)
-    one, arrays = batch(), {}
+    one = batch()
+    arrays: dict[str, np.ndarray] = {}
     for block in packed(plan(), parts, limit):
         assert limit in (0, 10**9) or sums_bytes(plan(), block) <= limit or len(block) == 1
         arrays |= summed(block, one)
