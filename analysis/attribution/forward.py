@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from analysis.activations import INPUT, Layer, as_maps, expand
 from analysis.attribution.rules import Rule, activation_rule
+from analysis.evaluating import evaluating
 
 Images = Float[Tensor, "images colors height width"]
 
@@ -32,7 +33,7 @@ def forward(
     """
     with torch.inference_mode(False), torch.enable_grad():
         leaf = images.detach().clone().requires_grad_()
-        with _evaluated(net), _tapped(net, layers) as outputs, activation_rule(net, rule):
+        with evaluating(net), _tapped(net, layers) as outputs, activation_rule(net, rule):
             net(leaf.clone())  # a first layer may write in place, which a leaf refuses
         yield leaf, [_checked(name, outputs.get(place), len(images)) for place, name in enumerate(layers)]
 
@@ -44,17 +45,6 @@ def gradient(values: Float[Tensor, " images"], of: Tensor, names: tuple[str, str
         if found is not None:
             return found
     raise ValueError(f"No gradient goes from {names[0]} to {names[1]}: choose layers that lead to one another.")
-
-
-@contextmanager
-def _evaluated(net: nn.Module) -> Iterator[None]:
-    modes = {module: module.training for module in net.modules()}
-    net.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 @contextmanager

@@ -4,14 +4,15 @@ A rectified unit is zero on one side of its line w . x + b = 0 and linear on the
 affine, so its regions are polygons (Montufar et al., 2014, arXiv:1402.1869).
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+
+from analysis.evaluating import evaluating
 
 POINTS = 2**14
 """Points of one forward pass."""
@@ -84,18 +85,6 @@ def class_probabilities(
 def _on_cells(net: nn.Module, box: Box, resolution: int, take: Callable[[Tensor], Tensor]) -> np.ndarray:
     parameter = next(net.parameters())
     points = torch.from_numpy(box.centers(resolution).reshape(-1, 2)).to(parameter)
-    with torch.no_grad(), _evaluating(net):
+    with torch.no_grad(), evaluating(net):
         taken = torch.cat([take(net(part)) for part in points.split(POINTS)]).cpu().numpy()
     return taken.reshape(resolution, resolution, *taken.shape[1:])
-
-
-@contextmanager
-def _evaluating(net: nn.Module) -> Iterator[None]:
-    """Every module in evaluation mode, and back in its own at the end."""
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

@@ -5,8 +5,7 @@ alike (`executed_graph`). A weight of zero counts as one that reads. The pixels 
 receptive field is where the gradient's energy lies (Luo et al., 2016, arXiv:1701.04128).
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from analysis.activations import complete, expand, recorded
 from analysis.attribution.forward import forward, gradient
+from analysis.evaluating import evaluating
 from analysis.units.executed_graph import ExecutedGraph
 from analysis.units.reads import Lattice, map_lattices
 
@@ -147,7 +147,7 @@ def _traced(net: nn.Module, layers: Sequence[str], in_shape: Shape) -> dict[str,
     names = expand(net, list(layers))
     tensor = next((tensor for tensor in net.parameters() if tensor.is_floating_point()), torch.empty(0))
     # Not in inference mode, in which torch does not split operations into those that have rules.
-    with torch.inference_mode(False), torch.no_grad(), _evaluated(net):
+    with torch.inference_mode(False), torch.no_grad(), evaluating(net):
         image = torch.zeros(1, *in_shape, dtype=tensor.dtype, device=tensor.device)
         graph = ExecutedGraph(image)
         takes = {name: partial(_field, graph, name, in_shape) for name in names}
@@ -174,15 +174,3 @@ def _holding(lattice: Lattice | None, first: Edges, end: Edges, size: int, axis:
         if bool(((start <= first) & (end <= start + lattice.size)).all()):
             return lattice
     return Lattice(0, 0, size)
-
-
-@contextmanager
-def _evaluated(net: nn.Module) -> Iterator[None]:
-    """Eval mode inside, every module's own mode after."""
-    modes = {module: module.training for module in net.modules()}
-    net.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
