@@ -47,13 +47,13 @@ def test_checkpoints_asked_for_later_are_made(tmp_path: Path) -> None:
     (folder,) = folders(tmp_path)
     weights = (folder / "final.safetensors").read_bytes()
     kept = numbers(small(tmp_path, **trained(checkpoints=[0, 2])))
-    assert kept.watching.done() == {"training": 1}, "the images have been run with these weights"
-    assert kept.finished.folder == plain.finished.folder
+    assert kept.watching.done() == {"training": 1, "images": UNITS}, "the plan has the checkpoints as networks too"
+    assert kept.finished.folder != plain.finished.folder
     assert folders(tmp_path) == [folder]
     assert (folder / "final.safetensors").read_bytes() == weights
     assert (folder / "epoch-0002.safetensors").read_bytes() == weights
     assert (folder / "epoch-0000.safetensors").read_bytes() != weights
-    assert numbers(small(tmp_path, **trained(checkpoints=[2]))).watching.done() == {}
+    assert numbers(small(tmp_path, **trained(checkpoints=[2]))).watching.done() == {"images": UNITS}
 
 
 def test_weights_changed_after_training_are_refused(tmp_path: Path) -> None:

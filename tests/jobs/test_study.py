@@ -20,7 +20,7 @@ def test_the_default_study_ships_and_trains_two_networks() -> None:
     assert found.images.source == "digits"
     seeds = [net.train.seed for net in found.nets.values() if net.train]
     assert len(seeds) == len(set(seeds)) == 2
-    assert [step.name for step in found.steps] == ["correlate"]
+    assert [step.name for step in found.steps] == ["correlate", "compare", "regress"]
 
 
 def test_every_study_that_ships_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:

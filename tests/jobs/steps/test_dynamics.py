@@ -210,7 +210,7 @@ def test_rank_correlation_is_scipys() -> None:
 
 
 def test_intervals_over_seeds_are_students() -> None:
-    values = {"a": 0.3, "b": 0.6, "c": 0.8, "d": -0.2}
+    values = {"a": 0.3, "b": 0.4, "c": 0.5, "d": -0.2}
     archs = {"a": "convnet", "b": "convnet", "c": "convnet", "d": "resnet8"}
     found = {
         name: xr.Dataset({"rank_correlation": ((), value)}, attrs={"arch": archs[name]})
@@ -218,8 +218,11 @@ def test_intervals_over_seeds_are_students() -> None:
     }
     assert by_architecture({**found, "over seeds": xr.Dataset()}) == {"convnet": ["a", "b", "c"], "resnet8": ["d"]}
     together = over_seeds(SimpleNamespace(), found)["rank_correlation"]  # type: ignore[arg-type]
-    sample = [0.3, 0.6, 0.8]
+    sample = [0.3, 0.4, 0.5]
     interval = scipy.stats.t.interval(0.95, 2, np.mean(sample), scipy.stats.sem(sample))
     np.testing.assert_allclose(together.sel(arch="convnet"), [np.mean(sample), *interval])
     np.testing.assert_array_equal(together.sel(arch="resnet8"), [-0.2, np.nan, np.nan])
     assert np.isnan(mean_interval(np.array([0.5]))).all()
+    high = {name: found["a"].assign(rank_correlation=value) for name, value in (("a", 0.5), ("b", 0.7), ("c", 0.9))}
+    beyond = over_seeds(SimpleNamespace(), high)["rank_correlation"]  # type: ignore[arg-type]
+    assert beyond.sel(arch="convnet", estimate="high") == 1, "no correlation is above 1"
