@@ -22,6 +22,7 @@ from jobs.plan import CHECKPOINT
 from jobs.steps.classes import ClassesOptions
 from jobs.steps.compare_options import CompareOptions
 from jobs.steps.correlate import CorrelateOptions
+from jobs.steps.distributions import DistributionsOptions
 from jobs.steps.dynamics import DynamicsOptions
 from jobs.steps.evaluate import EvaluateOptions
 from jobs.steps.regress import RegressOptions
@@ -76,6 +77,7 @@ class StepSpec(Options):
     classes: ClassesOptions | None = Field(None, description="Similarity of every layer to every class.")
     dynamics: DynamicsOptions | None = Field(None, description="Layers through training against layers at the end.")
     regress: RegressOptions | None = Field(None, description="Predict the units of one network from another's.")
+    distributions: DistributionsOptions | None = Field(None, description="How the values of every channel are spread.")
 
     @model_validator(mode="before")
     @classmethod

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.steps.classes import Classes
 from jobs.steps.compare import Compare
 from jobs.steps.correlate import Correlate
+from jobs.steps.distributions import Distributions
 from jobs.steps.dynamics import Dynamics
 from jobs.steps.evaluate import Evaluate
 from jobs.steps.regress import Regress
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from jobs.plan import Plan
     from jobs.study import Study
 
-STEPS: dict[str, Any] = {step.name: step for step in (Evaluate, Correlate, Compare, Classes, Dynamics, Regress)}
+STEPS: dict[str, Any] = {
+    step.name: step for step in (Evaluate, Correlate, Compare, Regress, Dynamics, Classes, Distributions)
+}
 
 
 def bind(study: "Study", plan: "Plan") -> list[Step]:
