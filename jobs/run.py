@@ -30,8 +30,8 @@ from jobs.prepare import draft, require_writable, settled, train_all, untrained,
 from jobs.report.compose import compose
 from jobs.results import is_finished, write_results
 from jobs.steps.registry import bind
-from jobs.stored_rows import StoredRows
 from jobs.study import Study
+from jobs.views import Views
 
 MANIFEST = "manifest.json"
 """What the run holds, written last."""
@@ -98,9 +98,9 @@ def _compute(inputs: Inputs, found: Layout, folder: Blobs, watch: Watch, stop: S
             _require_same_torch(plan, folder)
             _run_pass(one, missing, bad, inputs.study, watch, stop)
             computed += len(missing)
+    views = Views(inputs, plan, folder, found.store_ledger)
     for work in unfinished:
-        stored = StoredRows(plan, folder, found.store_ledger)
-        write_results(folder, work.name, _merged(work, plan, folder, stored), plan)
+        write_results(folder, work.name, _merged(work, views), plan)
     return computed
 
 
@@ -162,16 +162,17 @@ class _BadImages:
             )
 
 
-def _merged(work: Work, plan: Plan, folder: Blobs, stored: StoredRows) -> dict[str, Any]:
+def _merged(work: Work, views: Views) -> dict[str, Any]:
     """The step's results from the merged sums of all its blocks."""
+    plan = views.plan
     units = -(-plan.rows // plan.unit)
     arrays: dict[str, Any] = {}
     for part in work.parts:
-        found = root(Ledger(folder, part.ledger, units), part.step.merge)
+        found = root(Ledger(views.run, part.ledger, units), part.step.merge)
         if found is None:
             raise FailedError(f"{work.name}: every unit was skipped, so there is nothing to finish.")
         arrays |= found
-    return work.step.finish(plan, arrays, stored)
+    return work.step.finish(plan, arrays, views)
 
 
 def _finish(inputs: Inputs, found: Layout, folder: Blobs, seconds: float, computed: int) -> None:

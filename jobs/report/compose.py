@@ -14,7 +14,7 @@ from jobs.plan import Plan
 from jobs.report.page import NetworkRow, PlateEntry, Report, Table, write_report
 from jobs.report.sparkline import TrainingCurve
 from jobs.results import read_results
-from jobs.steps.presentation import Views
+from jobs.views import Views
 
 
 def compose(inputs: Inputs, found: Layout, folder: Blobs, seconds: float | None) -> list[str]:
@@ -50,7 +50,7 @@ class _Shown:
 def _presented(inputs: Inputs, found: Layout, folder: Blobs) -> _Shown:
     """Every step's figures, saved, and its tables and warnings."""
     plan, shown = found.plan, _Shown()
-    views = Views(net=lambda name: inputs.net(name, plan.nets[name]))
+    views = Views(inputs, plan, folder, found.store_ledger)
     for work in found.works:
         results = read_results(folder, work.name)
         if results is None:

@@ -20,8 +20,8 @@ from jobs.steps.step import Arrays, Needs, Reducer, Step
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
-    from jobs.steps.presentation import Presentation, Views
-    from jobs.stored_rows import StoredRows
+    from jobs.steps.presentation import Presentation
+    from jobs.views import Views
 
 FEWEST = 50
 """Images of a class below which its indicator is refused: a layer of as many channels tells them by chance."""
@@ -126,7 +126,7 @@ class Classes:
         """Sums add."""
         return added(left, right)
 
-    def finish(self, plan: "Plan", arrays: Arrays, _stored: "StoredRows") -> dict[str, xr.Dataset]:
+    def finish(self, plan: "Plan", arrays: Arrays, _views: "Views") -> dict[str, xr.Dataset]:
         """One dataset a network: `similarity` (layer, line, estimate)."""
         return {net: similarity(self, plan, net, arrays) for net in self.nets}
 

@@ -18,8 +18,8 @@ from jobs.steps.step import Arrays, Needs
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
-    from jobs.steps.presentation import Presentation, Views
-    from jobs.stored_rows import StoredRows
+    from jobs.steps.presentation import Presentation
+    from jobs.views import Views
 
 SIMILARITY = "similarity"
 """The dataset that holds every measure of every pair; those of single pairs are named by their layers."""
@@ -74,16 +74,16 @@ class Compare(OverPairs):
         """As many pairs to a block as fit; no pass at all for distances alone."""
         return super().split(plan, limit_bytes) if self.options.from_sums else []
 
-    def finish(self, plan: "Plan", arrays: Arrays, stored: "StoredRows") -> dict[str, xr.Dataset]:
+    def finish(self, plan: "Plan", arrays: Arrays, views: "Views") -> dict[str, xr.Dataset]:
         """Every measure of every pair in one dataset; of few pairs, each one's directions and frequencies too."""
         joints = self.sums.joints(plan, arrays)
-        found = {SIMILARITY: similarity(self, joints, self.options.measures, stored)}
+        found = {SIMILARITY: similarity(self, joints, self.options.measures, views.stored)}
         for name in self.sums.sets:
             of_set = self.sums.joints(plan, arrays, name)
-            found[f"{SIMILARITY} {name}"] = similarity(self, of_set, self.options.from_sums, stored)
+            found[f"{SIMILARITY} {name}"] = similarity(self, of_set, self.options.from_sums, views.stored)
         for dataset in found.values():
             dataset.attrs.update(net_a=self.nets[0], net_b=self.nets[1])
-        return found | details(self, plan, joints, stored)
+        return found | details(self, plan, joints, views.stored)
 
     def present(self, plan: "Plan", results: dict[str, xr.Dataset], _views: "Views") -> "Presentation":
         """Matrices or curves over depth, coefficients, maps by frequency, aligned directions, the table, warnings."""

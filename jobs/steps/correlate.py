@@ -17,8 +17,8 @@ from jobs.steps.step import Arrays, Batch, Needs, Step
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
-    from jobs.steps.presentation import Presentation, Views
-    from jobs.stored_rows import StoredRows
+    from jobs.steps.presentation import Presentation
+    from jobs.views import Views
 
 
 class CorrelateOptions(BaseModel):
@@ -98,7 +98,7 @@ class Correlate:
         """Sums add."""
         return {name: left[name] + right[name] for name in left}
 
-    def finish(self, plan: "Plan", arrays: Arrays, _stored: "StoredRows") -> dict[str, xr.Dataset]:
+    def finish(self, plan: "Plan", arrays: Arrays, _views: "Views") -> dict[str, xr.Dataset]:
         """One dataset a pair of layers, named by the layer, or by both where they differ."""
         results = {}
         for x, y in self.pairs:

@@ -14,17 +14,18 @@ from jobs.figures.plate import Plate, plate_name
 from jobs.figures.tiles import Pairs, drawn_note, paired_filters
 from jobs.report.cells import Cell, Measured
 from jobs.report.page import Table
-from jobs.steps.presentation import Presentation, Views
+from jobs.steps.presentation import Presentation
 from jobs.steps.subspace_plates import block_plate, group_table
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
+    from jobs.views import Views
 
 SHOWN = 8
 """Best and worst matches drawn as filters."""
 
 
-def presentation(plan: "Plan", results: dict[str, xr.Dataset], views: Views) -> Presentation:
+def presentation(plan: "Plan", results: dict[str, xr.Dataset], views: "Views") -> Presentation:
     """All figures of the step, its table of layers, and what a reader should be warned of."""
     plates = [("Over depth", _means(results)), ("Sorted correlations", _sorted(results))]
     plates += [("One-to-one pairs at each threshold", _pairing(results))]
@@ -119,7 +120,7 @@ def _matrices(name: str, found: xr.Dataset) -> Plate:
     )
 
 
-def _filters(plan: "Plan", results: dict[str, xr.Dataset], views: Views) -> list[Plate]:
+def _filters(plan: "Plan", results: dict[str, xr.Dataset], views: "Views") -> list[Plate]:
     """Filters of the first convolution behind the first pair of layers that comes straight from it."""
     for name, found in results.items():
         if (found["bipartite"].values == ALONE).all():

@@ -14,8 +14,8 @@ from jobs.steps.step import Arrays, Batch, Needs, Step
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
-    from jobs.steps.presentation import Presentation, Views
-    from jobs.stored_rows import StoredRows
+    from jobs.steps.presentation import Presentation
+    from jobs.views import Views
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 FIELDS = tuple(field.name for field in fields(Distribution) if field.name != "bins")
@@ -86,7 +86,7 @@ class Distributions:
         merged = {layer: restored(left, layer).merge(restored(right, layer)) for layer in self.layers}
         return _arrays(merged)
 
-    def finish(self, plan: "Plan", arrays: Arrays, _stored: "StoredRows") -> dict[str, xr.Dataset]:
+    def finish(self, plan: "Plan", arrays: Arrays, _views: "Views") -> dict[str, xr.Dataset]:
         """One dataset a layer: moments, range, sparsity, dead channels, quantiles and histogram."""
         return {layer.replace("/", "--"): _dataset(restored(arrays, layer), layer, plan) for layer in self.layers}
 

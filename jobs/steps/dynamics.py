@@ -21,8 +21,8 @@ from jobs.steps.step import Arrays
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
-    from jobs.steps.presentation import Presentation, Views
-    from jobs.stored_rows import StoredRows
+    from jobs.steps.presentation import Presentation
+    from jobs.views import Views
 
 OVER_SEEDS = "over seeds"
 """The dataset of what networks of one architecture have in common."""
@@ -91,7 +91,7 @@ class Dynamics(OverPairs):
         """The pairs and every option that changes a number."""
         return {**self.sums.identity(), **self.options.model_dump(mode="json", exclude={"nets", "panes", "fourier"})}
 
-    def finish(self, plan: "Plan", arrays: Arrays, _stored: "StoredRows") -> dict[str, xr.Dataset]:
+    def finish(self, plan: "Plan", arrays: Arrays, _views: "Views") -> dict[str, xr.Dataset]:
         """A dataset a network, and one of the networks of each architecture together."""
         joints = self.sums.joints(plan, arrays)
         found = {net: through_training(self, plan, net, joints) for net in self.nets}

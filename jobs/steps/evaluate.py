@@ -10,12 +10,12 @@ from torch import Tensor
 
 from jobs.report.cells import Cell
 from jobs.report.page import Table
-from jobs.steps.presentation import Presentation, Views
+from jobs.steps.presentation import Presentation
 from jobs.steps.step import Arrays, Batch, Needs, Step
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
-    from jobs.stored_rows import StoredRows
+    from jobs.views import Views
 
 TOP = (1, 5)
 
@@ -64,7 +64,7 @@ class Evaluate:
         """Counts add."""
         return {name: left[name] + right[name] for name in left}
 
-    def finish(self, _plan: "Plan", arrays: Arrays, _stored: "StoredRows") -> dict[str, xr.Dataset]:
+    def finish(self, _plan: "Plan", arrays: Arrays, _views: "Views") -> dict[str, xr.Dataset]:
         """`accuracy` (nets, top), NaN where the network's output does not fit the labels."""
         labeled = arrays["labeled"]
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -75,7 +75,7 @@ class Evaluate:
         )
         return {"accuracy": dataset}
 
-    def present(self, plan: "Plan", results: dict[str, xr.Dataset], _views: Views) -> Presentation:
+    def present(self, plan: "Plan", results: dict[str, xr.Dataset], _views: "Views") -> Presentation:
         """The table of accuracies on the study's own images."""
         found = results["accuracy"]["accuracy"]
         rows: list[tuple[Cell, ...]] = [

@@ -19,8 +19,8 @@ from jobs.steps.step import Arrays
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
-    from jobs.steps.presentation import Presentation, Views
-    from jobs.stored_rows import StoredRows
+    from jobs.steps.presentation import Presentation
+    from jobs.views import Views
 
 Penalty = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -73,7 +73,7 @@ class Regress(OverPairs):
         """The pairs and every option."""
         return {**self.sums.identity(), **self.options.model_dump(mode="json", exclude={"nets", "pairs"})}
 
-    def finish(self, plan: "Plan", arrays: Arrays, _stored: "StoredRows") -> dict[str, xr.Dataset]:
+    def finish(self, plan: "Plan", arrays: Arrays, _views: "Views") -> dict[str, xr.Dataset]:
         """One dataset a pair of layers."""
         joints = Joints(plan, arrays)
         found = {pair_name(pair): numbers(joints.joint(pair), joints.floor(pair), self) for pair in self.sums.pairs}

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from jobs.plan import Plan
-    from jobs.steps.presentation import Presentation, Views
-    from jobs.stored_rows import StoredRows
+    from jobs.steps.presentation import Presentation
+    from jobs.views import Views
 
 Arrays = dict[str, np.ndarray]
 
@@ -90,8 +90,8 @@ class Step(Protocol):
     def merge(self, left: Arrays, right: Arrays) -> Arrays:
         """Two units' arrays, or two nodes', together: associative."""
 
-    def finish(self, plan: "Plan", arrays: Arrays, stored: "StoredRows") -> dict[str, "xr.Dataset"]:
-        """Results by name from the merged arrays of all blocks, and from the layers that it needs of the store."""
+    def finish(self, plan: "Plan", arrays: Arrays, views: "Views") -> dict[str, "xr.Dataset"]:
+        """Results by name from the merged arrays of all blocks, and from what it may look at besides."""
 
     def present(self, plan: "Plan", results: dict[str, "xr.Dataset"], views: "Views") -> "Presentation":
         """Figures, tables and warnings for the report."""
