@@ -11,7 +11,7 @@ from jaxtyping import Float
 Array = Any
 """An array of NumPy, CuPy, torch or array_api_strict."""
 
-__all__ = ["Array", "array_namespace", "as_float64", "device_of", "namespace", "to_numpy"]
+__all__ = ["Array", "array_namespace", "as_float64", "device_of", "namespace", "readable", "to_numpy"]
 
 
 def namespace(*arrays: Array) -> ModuleType:
@@ -28,6 +28,14 @@ def to_numpy(x: Array) -> np.ndarray:
     if is_cupy_array(x):
         return x.get()
     return np.from_dlpack(x)
+
+
+def readable(x: Array) -> Array:
+    """At least float32, and on the host as NumPy, which counts and compares faster there than torch."""
+    xp = namespace(x)
+    if xp.finfo(x.dtype).bits == 16:
+        x = xp.astype(x, xp.float32)
+    return x if hasattr(x, "__cuda_array_interface__") else to_numpy(x)
 
 
 def as_float64(x: Array) -> Float[np.ndarray, "..."]:

@@ -45,7 +45,7 @@ class Forward:
     def __init__(self, inputs: Inputs, plan: Plan, manifest: Manifest, needs: Needs, store: frozenset[str]):
         _exact_products()
         self.plan, self.manifest, self.needs, self.store = plan, manifest, needs, store
-        wanted = {layer.partition("/")[0] for layer in needs.layers | store} | needs.logits
+        wanted = {layer.partition("/")[0] for layer in needs.layers | store} | needs.logits | needs.images
         names = [name for name in plan.nets if name in wanted]
         self.layout = _layout(plan)
         self.nets = {name: inputs.net(name, plan.nets[name]).to(plan.device) for name in names}
@@ -84,9 +84,16 @@ class Forward:
             samples={key: rows_of(taken[key].samples, decoded.valid) for key in taken if key in self.needs.samples},
             maps={key: rows_of(taken[key].maps, decoded.valid) for key in taken if key in self.needs.maps},
             logits=logits,
+            images={name: self._seen(decoded, name) for name in self.needs.images},
+            nets={name: self.nets[name] for name in self.needs.images},
         )
         stored = {key: found.stored for key, found in taken.items() if found.stored is not None}
         return Extracted(batch, stored, decoded.valid, decoded.bad)
+
+    def _seen(self, decoded: Decoded, net: str) -> Tensor:
+        """Valid images, in memory that gradients may be taken of."""
+        with torch.inference_mode(False):
+            return rows_of(decoded.images[net], decoded.valid).to(self.plan.device, copy=True)
 
     def _layers(self, net: str) -> list[str]:
         wanted = self.needs.layers | self.store
@@ -96,7 +103,7 @@ class Forward:
         def take(maps: Tensor) -> Taken:
             return Taken(
                 self.places.samples(maps) if key in self.needs.samples else None,
-                maps.clone() if key in self.needs.maps else None,
+                maps.clone(memory_format=torch.contiguous_format) if key in self.needs.maps else None,
                 self._stored(maps) if key in self.store else None,
             )
 

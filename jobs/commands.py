@@ -64,11 +64,16 @@ def verify_run(name: str, overrides: list[str], as_json: bool) -> None:
 
     plan, folder = _known(load(name, overrides))
     manifest = encoder.loads(folder.read("manifest.json")) if folder.exists("manifest.json") else {}
-    if not manifest.get("stored"):
+    by_ledger = dict(manifest.get("written", {}))
+    if manifest.get("stored"):
+        by_ledger[manifest["store_ledger"]] = manifest["stored"]
+    if not by_ledger:
         raise UserError(f"{folder.url}: no finished run with stored activations to verify; run it, with extract.store.")
-    ledger = Ledger(folder, manifest["store_ledger"], -(-plan.rows // plan.unit))
-    problems = verify(ActivationStore.open(folder).only(manifest["stored"]), ledger)
-    shards = sum(len(record.get("shards", ())) for _, record in ledger.records())
+    problems, shards = list[str](), 0
+    for name, arrays in by_ledger.items():
+        ledger = Ledger(folder, name, -(-plan.rows // plan.unit))
+        problems += verify(ActivationStore.open(folder).only(arrays), ledger)
+        shards += sum(len(record.get("shards", ())) for _, record in ledger.records())
     if as_json:
         print(encoder.dumps({"folder": folder.url, "shards": shards, "problems": problems}))
     else:

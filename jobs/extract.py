@@ -7,7 +7,9 @@ lacks the unit; each has its own ledger, so a resume repeats only what is missin
 import os
 import platform
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from cluster.actors import Task
 from cluster.allocator import keep_freed_memory
 from cluster.blobs import Blobs, open_blobs
 from cluster.errors import Refused
+from cluster.geometry import LayerGeometry, layer_geometry
 from cluster.ledger import Ledger, Record
 from cluster.store import ActivationStore, UnitWriter
 from cluster.units import Unit, cut
@@ -22,9 +25,9 @@ from jobs.batches import Forward, Stored
 from jobs.errors import UserError
 from jobs.images.manifest import Manifest
 from jobs.inputs import Inputs
-from jobs.memory import all_needs
+from jobs.memory import all_needs, written
 from jobs.plan import Plan
-from jobs.steps.step import Needs, Reducer, Step
+from jobs.steps.step import Needs, Reducer, RowReducer, Step
 
 IMAGES = "images.jsonl.gz"
 """The manifest in the run's folder."""
@@ -36,6 +39,10 @@ class Part:
 
     step: Step
     ledger: str
+
+    def written(self, plan: Plan) -> dict[str, LayerGeometry]:
+        """What it writes of every image, by its place in the store: `<ledger>/<name>`."""
+        return {f"{self.ledger}/{name}": geometry for name, geometry in written(self.step, plan).items()}
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,16 @@ class Pass:
         """Number of units."""
         return len(cut(self.plan.rows, self.plan.unit))
 
+    def written_by(self) -> dict[str, dict[str, LayerGeometry]]:
+        """Arrays of the store by the ledger that says which rows of them are there."""
+        plan = self.plan
+        layers = {layer: layer_geometry(plan.shapes[layer], plan.dtype, plan.unit) for layer in self.store}
+        return {self.store_ledger: layers} | {part.ledger: part.written(plan) for part in self.parts}
+
+    def written(self) -> dict[str, LayerGeometry]:
+        """All arrays that the pass writes to the store."""
+        return {name: geometry for layers in self.written_by().values() for name, geometry in layers.items()}
+
     def ledgers(self) -> dict[str, Ledger]:
         """Every ledger that the pass writes, by name."""
         names = [part.ledger for part in self.parts] + ([self.store_ledger] if self.store else [])
@@ -98,14 +115,15 @@ class UnitTask:
         self.work, self.ledgers = work, work.ledgers()
         self.units = cut(work.plan.rows, work.plan.unit)
         manifest = Manifest.load(work.run.read(IMAGES))
-        self.store = ActivationStore.open(work.run) if work.store or work.from_store else None
-        if self.store is not None and work.store:
-            self.store = self.store.only(work.store)
+        store = ActivationStore.open(work.run) if work.written() or work.from_store else None
+        self.stores = {
+            ledger: store.only(layers) for ledger, layers in work.written_by().items() if store is not None and layers
+        }
         self.batches: Forward | Stored
         if work.from_store:
-            assert self.store is not None
+            assert store is not None
             held = Ledger(work.run, work.store_ledger, work.units)
-            self.batches = Stored(work.plan, manifest, work.needs(), self.store, held)
+            self.batches = Stored(work.plan, manifest, work.needs(), store, held)
         else:
             self.batches = Forward(work.inputs, work.plan, manifest, work.needs(), frozenset(work.store))
 
@@ -118,42 +136,56 @@ class UnitTask:
 
     def _committed(self, unit: int, attempt: str) -> Record:
         began, whole = time.perf_counter(), self.units[unit]
-        parts = [part for part in self.work.parts if self.ledgers[part.ledger].record(unit) is None]
-        reducers = [(part, part.step.reducer(self.work.plan)) for part in parts]
-        writes = bool(self.work.store) and self.ledgers[self.work.store_ledger].record(unit) is None
-        if not parts and not writes:  # an earlier attempt committed all of it and died before it could say so
+        lacking = [name for name, ledger in self.ledgers.items() if ledger.record(unit) is None]
+        if not lacking:  # an earlier attempt committed all of it and died before it could say so
             return {"attempt": attempt, "items": whole.rows}
+        reducers = {
+            part.ledger: part.step.reducer(self.work.plan) for part in self.work.parts if part.ledger in lacking
+        }
         bad: list[dict[str, str]] = []
-        shards: Record = {}
-        if writes:
-            assert self.store is not None
-            with self.store.writer(whole) as writer:
-                self._reduce(whole, reducers, writer, bad)
-                shards = writer.close()
-        else:
-            self._reduce(whole, reducers, None, bad)
+        with ExitStack() as open_writers:
+            writers = {
+                name: open_writers.enter_context(store.writer(whole))
+                for name, store in self.stores.items()
+                if name in lacking
+            }
+            self._reduce(whole, reducers, writers, bad)
+            shards: dict[str, Record] = {name: dict(writer.close()) for name, writer in writers.items()}
         record: Record = {
             "attempt": attempt, "rows": [whole.start, whole.stop], "items": whole.rows, "bad": bad,
             "seconds": round(time.perf_counter() - began, 3), "worker": f"{platform.node()}:{os.getpid()}",
         }  # fmt: skip
-        if writes:
-            self.ledgers[self.work.store_ledger].commit(unit, {**record, **shards})
-        for part, reducer in reducers:
-            self.ledgers[part.ledger].commit(unit, record, reducer.arrays())
+        for name in lacking:
+            arrays = reducers[name].arrays() if name in reducers else None
+            self.ledgers[name].commit(unit, {**record, **shards.get(name, {})}, arrays)
         return record
 
     def _reduce(
-        self, unit: Unit, reducers: list[tuple[Part, Reducer]], writer: UnitWriter | None, bad: list[dict[str, str]]
+        self, unit: Unit, reducers: dict[str, Reducer], writers: dict[str, UnitWriter], bad: list[dict[str, str]]
     ) -> None:
         valid = []
         for extracted in self.batches.batches(unit):
             bad += extracted.bad
             valid.append(extracted.valid)
-            if writer is not None:
+            if self.work.store_ledger in writers:
                 for key, rows in extracted.stored.items():
-                    writer.append(key, rows)
-            if len(extracted.batch.rows):
-                for _, reducer in reducers:
+                    writers[self.work.store_ledger].append(key, rows)
+            for name, reducer in reducers.items():
+                if len(extracted.batch.rows):
                     reducer.update(extracted.batch)
-        if writer is not None:
+                if name in writers:
+                    self._append(name, reducer, extracted.valid, writers[name])
+        for writer in writers.values():
             writer.mark_valid(np.concatenate(valid))
+
+    def _append(self, ledger: str, reducer: Reducer, valid: np.ndarray, writer: UnitWriter) -> None:
+        """Rows of a step, zeros for bad images."""
+        found = cast("RowReducer", reducer).rows() if valid.any() else {}
+        for layer, geometry in self.stores[ledger].layers.items():
+            rows = np.zeros((len(valid), *geometry.shape), geometry.dtype)
+            if valid.any():
+                given = found[layer.partition("/")[2]]
+                if given.shape[1:] != geometry.shape:
+                    raise ValueError(f"{layer} was declared with rows of {geometry.shape} and has {given.shape[1:]}.")
+                rows[valid] = given
+            writer.append(layer, rows)

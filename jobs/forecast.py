@@ -37,7 +37,7 @@ def forecast(study: Study, allow_code: tuple[str, ...]) -> Forecast:
     plan, manifest = draft(inputs)
     plan = with_fitting_groups(plan, bind(study, plan), study.resources.memory_bytes)
     found = layout(study, plan)
-    passes = found.passes(inputs, found.works)
+    passes = found.all_passes(inputs)
     heaviest = max((projection(plan, [p.step for p in one.parts], one.store) for one in passes), key=lambda p: p.total)
     require_fit(heaviest, study.resources.memory_bytes)
     workers = worker_count(study.resources)

@@ -5,17 +5,23 @@ from dataclasses import dataclass
 from math import ceil, prod
 
 from analysis.comoments import BLOCK_ROWS
-from cluster.geometry import layer_geometry
+from cluster.geometry import LayerGeometry, layer_geometry
 from cluster.writer import writer_bytes
 from jobs.errors import UserError
 from jobs.plan import Plan
-from jobs.steps.step import Needs, Step
+from jobs.steps.step import Needs, Step, WritesRows
 
 PROCESS_BYTES = 1_100_000_000
 """A worker before any network: 950 MB measured with torch, torchvision, Zarr and scikit-learn; 990 if it draws."""
 
 FORWARD_COPIES = 3
 """Largest layers that a forward pass holds at once: input, output and the library's own buffer."""
+
+BACKWARD_IMAGES = 4
+"""Images at once through a network whose gradients are taken."""
+
+BACKWARD_LAYERS = 40
+"""Outputs as large as the largest studied one that such a pass keeps: maps shrink with depth."""
 
 RESULT_COPIES = 4
 """A block's result is held so often at once: summed, copied, packed and merged. The design's quarter of the memory."""
@@ -41,13 +47,17 @@ class Projection:
         return ", ".join(f"{name} {gigabytes(size)}" for name, size in vars(self).items())
 
 
-def projection(plan: Plan, blocks: Sequence[Step], stored: Sequence[str], needs: Needs | None = None) -> Projection:
+def projection(
+    plan: Plan, blocks: Sequence[Step], stored: Sequence[str], together: Sequence[Step] | None = None
+) -> Projection:
     """What one worker holds while it computes a pass of `blocks` and writes the `stored` layers.
 
-    `needs`: what is read of every batch, where more than these blocks share the pass.
+    `together`: all the steps that read the same batches and write, where more than these blocks share the pass.
     """
-    needs = all_needs(blocks) if needs is None else needs
+    together = blocks if together is None else together
+    needs = all_needs(together)
     shards = [layer_geometry(plan.shapes[layer], plan.dtype, plan.unit).shard_bytes for layer in stored]
+    shards += [geometry.shard_bytes for step in together for geometry in written(step, plan).values()]
     inputs = {(net.preprocess, net.in_shape) for net in plan.nets.values()}  # networks of one input share it
     return Projection(
         process=PROCESS_BYTES,
@@ -57,6 +67,12 @@ def projection(plan: Plan, blocks: Sequence[Step], stored: Sequence[str], needs:
         statistics=RESULT_COPIES * sum(block.result_bytes(plan) for block in blocks),
         writer=writer_bytes(shards),
     )
+
+
+def written(step: Step, plan: Plan) -> dict[str, LayerGeometry]:
+    """What a step writes of every image, by name: float32, since gradients go below what float16 holds."""
+    shapes = step.rows(plan) if isinstance(step, WritesRows) else {}
+    return {name: layer_geometry(shape, "float32", plan.unit) for name, shape in shapes.items()}
 
 
 def all_needs(steps: Sequence[Step]) -> Needs:
@@ -72,7 +88,9 @@ def _activation_bytes(plan: Plan, needs: Needs, stored: Sequence[str]) -> int:
     whole = sum(prod(plan.shapes[layer]) for layer in needs.maps.union(stored))
     sampled = sum(plan.units_of(layer) * plan.positions_of(layer)[0] for layer in needs.samples)
     largest = max((prod(shape) for shape in plan.shapes.values()), default=0)
-    return 4 * (plan.batch * (whole + 2 * sampled + FORWARD_COPIES * largest) + BLOCK_ROWS)
+    seen = sum(prod(plan.nets[net].in_shape) for net in needs.images)
+    backward = BACKWARD_IMAGES * BACKWARD_LAYERS * largest if needs.images else 0
+    return 4 * (plan.batch * (whole + 2 * sampled + seen + FORWARD_COPIES * largest) + backward + BLOCK_ROWS)
 
 
 def limit_bytes(memory_bytes: int) -> int:

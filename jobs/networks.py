@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from torch import nn
 
 from cluster.folder import Folder
 from jobs.errors import UserError, within
@@ -36,6 +37,12 @@ class TrainingSet:
     test: tuple[Entry, ...]
 
 
+def weight_shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Of every convolution and fully connected layer, by module in the order of registration."""
+    layers = {name: module for name, module in net.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
+    return {name: tuple(layer.weight.shape) for name, layer in layers.items()}
+
+
 def describe(inputs: Inputs, name: str, manifest: Manifest) -> NetPlan:
     """A network as the plan fixes it; one that is trained has no `state` until it is."""
     spec = inputs.study.nets[name]
@@ -54,6 +61,7 @@ def describe(inputs: Inputs, name: str, manifest: Manifest) -> NetPlan:
     draft = NetPlan(identity="", weights=None, state="", parameters=0, **about)
     net = inputs.blank(name, draft)
     parameters = sum(parameter.numel() for parameter in net.parameters())
+    about["weighted"] = weight_shapes(net)
     if spec.train is not None:
         data = data_key(inputs, name, training_set(inputs, name))
         key = recipe_key(recipe(spec, in_shape, classes, data, inputs.allow_code))

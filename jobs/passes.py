@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from cluster.blobs import Blobs
 from jobs.errors import UserError
 from jobs.extract import Part, Pass
 from jobs.inputs import Inputs
-from jobs.memory import PROCESS_BYTES, all_needs, limit_bytes, projection, require_fit
+from jobs.memory import PROCESS_BYTES, limit_bytes, projection, require_fit
 from jobs.plan import Plan, step_key
 from jobs.prepare import selected
-from jobs.steps.registry import bind
-from jobs.steps.step import Step
+from jobs.results import read_results
+from jobs.steps.registry import bind, prerequisites
+from jobs.steps.step import Results, Step, TakesResults
 from jobs.study import Study
 
 STORE = "extract"
@@ -26,6 +28,17 @@ class Work:
     """`<step>-<key8>`: names its ledgers and results."""
     parts: tuple[Part, ...]
     from_store: bool
+    after: tuple[str, ...] = ()
+    """Names of the works whose results its step takes in before its own pass."""
+
+    def informed(self, run: Blobs) -> "Work":
+        """With the results of the works before it, which have finished."""
+        if not self.after:
+            return self
+        results = [read_results(run, name) or {} for name in self.after]
+        step, *blocks = (_taking(one, results) for one in (self.step, *(part.step for part in self.parts)))
+        parts = tuple(replace(part, step=block) for part, block in zip(self.parts, blocks, strict=True))
+        return replace(self, step=step, parts=parts)
 
 
 @dataclass(frozen=True)
@@ -38,17 +51,31 @@ class Layout:
     """Layers in the store, by `net/layer`."""
     store_ledger: str
 
+    def stages(self) -> tuple[tuple[Work, ...], ...]:
+        """Works that need the images alone, and those that need the results of these too."""
+        first, then = (tuple(work for work in self.works if bool(work.after) is later) for later in (False, True))
+        return (first, then) if then else (first,)
+
+    def all_passes(self, inputs: Inputs) -> list[Pass]:
+        """Every pass of a study that has not begun. Raises as `passes` does."""
+        return [one for stage in self.stages() for one in self.passes(inputs, stage)]
+
     def passes(self, inputs: Inputs, unfinished: Sequence[Work]) -> list[Pass]:
-        """Passes over the images that serve the unfinished works, the store first since others may read it."""
+        """Passes over the images that serve the unfinished works of a stage, the store first since others may read it.
+
+        UserError where one would hold more than a worker may.
+        """
         memory = inputs.study.resources.memory_bytes
         room = _room(inputs.study, self.plan, self.stored, [work.step for work in self.works])
         forward = [part for work in unfinished if not work.from_store for part in work.parts]
         reading = [part for work in unfinished if work.from_store for part in work.parts]
-        first = Pass(inputs, self.plan, (), self.stored, self.store_ledger)
+        # Works that take results come later, when the store is there.
+        stored = () if any(work.after for work in unfinished) else self.stored
+        first = Pass(inputs, self.plan, (), stored, self.store_ledger)
         found: list[Pass] = []
         for group in _packed(forward, self.plan, room):
             found.append(replace(first, parts=group) if not found else Pass(inputs, self.plan, group))
-        if self.stored and not found:
+        if stored and not found:
             found.append(first)
         for group in _packed(reading, self.plan, room):
             found.append(Pass(inputs, self.plan, group, store_ledger=self.store_ledger, from_store=True))
@@ -64,17 +91,24 @@ def layout(study: Study, plan: Plan) -> Layout:
     computed = {key for key in plan.shapes if plan.is_checkpoint(key)}
     computed |= set(plan.shapes if statistics is None else selected(plan, statistics, "extract.statistics"))
     store_name = f"{STORE}-{step_key(plan, STORE, STORE_VERSION, {'layers': sorted(stored)})[:8]}"
-    works, steps = [], bind(study, plan)
-    for step in steps:
+    steps = bind(study, plan)
+    room = _room(study, plan, stored, steps)
+
+    def work(step: Step) -> Work:
         from_store = bool(step.needs().layers - computed)
         _require_there(step, plan, computed, set(stored))
         source = f"{STORE} {STORE_VERSION}" if from_store else "forward"
-        blocks = step.split(plan, _room(study, plan, stored, steps))
         # A block's ledger is named by its own layers: with other memory, and so other blocks, none is mistaken.
-        parts = tuple(Part(block, _key_name(plan, block, source)) for block in blocks)
-        works.append(Work(step, _key_name(plan, step, source), parts, from_store))
-    once = {work.name: work for work in works}
+        parts = tuple(Part(block, _key_name(plan, block, source)) for block in step.split(plan, room))
+        after = tuple(work(one).name for one in prerequisites(step))
+        return Work(step, _key_name(plan, step, source), parts, from_store, after)
+
+    once = {made.name: made for made in map(work, steps)}
     return Layout(plan, tuple(once.values()), stored, store_name)
+
+
+def _taking(step: Step, results: list[Results]) -> Step:
+    return step.informed(results) if isinstance(step, TakesResults) else step
 
 
 def _require_there(step: Step, plan: Plan, computed: set[str], stored: set[str]) -> None:
@@ -100,7 +134,7 @@ def _require_there(step: Step, plan: Plan, computed: set[str], stored: set[str])
 
 def _room(study: Study, plan: Plan, stored: Sequence[str], steps: Sequence[Step]) -> int:
     """Largest result of a pass beside what a worker holds anyway: networks, images, activations and the writer."""
-    beside = projection(plan, (), stored, all_needs(steps)).total - PROCESS_BYTES
+    beside = projection(plan, (), stored, steps).total - PROCESS_BYTES
     return limit_bytes(study.resources.memory_bytes - beside)
 
 

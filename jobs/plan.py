@@ -45,6 +45,8 @@ class NetPlan(BaseModel):
     state: str
     """sha256 of the loaded parameters; checked by every worker."""
     parameters: int
+    weighted: dict[str, tuple[int, ...]] = {}
+    """Shape of the weights of every convolution and fully connected layer, by module, in the network's order."""
     in_shape: tuple[int, int, int]
     classes: int
     preprocess: str

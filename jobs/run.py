@@ -13,7 +13,6 @@ from typing import Any
 from cluster.actors import limit_threads
 from cluster.blobs import Blobs, open_blobs
 from cluster.folder import Folder
-from cluster.geometry import layer_geometry
 from cluster.ledger import Ledger, Record
 from cluster.merge import climb, root, sweep
 from cluster.resources import start
@@ -60,7 +59,7 @@ def run(study: Study, *, allow_code: tuple[str, ...], watch: Watch, stop: Stop) 
     plan, manifest = draft(inputs)
     plan = with_fitting_groups(plan, bind(study, plan), study.resources.memory_bytes)
     found = layout(study, plan)  # every mistake in the steps shows before anything is trained or written
-    found.passes(inputs, found.works)  # and so does a pass that cannot fit
+    found.all_passes(inputs)  # and so does a pass that cannot fit
     require_writable(inputs.root)
     waiting = untrained(inputs, plan)
     with _alone(open_blobs(f"{inputs.root.url}/{plan.folder}")):
@@ -81,27 +80,33 @@ def _train(inputs: Inputs, plan: Plan, waiting: list[str], watch: Watch, stop: S
 
 
 def _compute(inputs: Inputs, found: Layout, folder: Blobs, watch: Watch, stop: Stop) -> int:
-    """Every pass that is not complete; the number of units computed."""
-    unfinished = [work for work in found.works if not is_finished(folder, work.name)]
-    plan, computed = found.plan, 0
+    """Every pass that is not complete, stage by stage; the number of units computed."""
+    computed = 0
     folder.sweep()
-    if found.stored:
-        shapes = {layer: layer_geometry(plan.shapes[layer], plan.dtype, plan.unit) for layer in found.stored}
-        ActivationStore.create(folder, shapes, plan.rows, plan.unit)
-    for one in found.passes(inputs, unfinished):
-        for ledger in one.ledgers().values():
-            sweep(ledger)
-        one.pass_over()
-        missing = one.missing()
-        bad = _BadImages(inputs.study, plan, one.ledgers(), missing)
-        if missing:
-            _require_same_torch(plan, folder)
-            _run_pass(one, missing, bad, inputs.study, watch, stop)
-            computed += len(missing)
-    views = Views(inputs, plan, folder, found.store_ledger)
-    for work in unfinished:
-        write_results(folder, work.name, _merged(work, views), plan)
+    views = Views(inputs, found.plan, folder, found.store_ledger)
+    for stage in found.stages():
+        unfinished = [work.informed(folder) for work in stage if not is_finished(folder, work.name)]
+        for one in found.passes(inputs, unfinished):
+            computed += _complete(one, inputs.study, folder, watch, stop)
+        for work in unfinished:
+            write_results(folder, work.name, _merged(work, views), found.plan)
     return computed
+
+
+def _complete(one: Pass, study: Study, folder: Blobs, watch: Watch, stop: Stop) -> int:
+    """What is missing of one pass; the number of units computed."""
+    plan, layers = one.plan, one.written()
+    if layers:
+        ActivationStore.create(folder, layers, plan.rows, plan.unit)
+    for ledger in one.ledgers().values():
+        sweep(ledger)
+    one.pass_over()
+    missing = one.missing()
+    bad = _BadImages(study, plan, one.ledgers(), missing)
+    if missing:
+        _require_same_torch(plan, folder)
+        _run_pass(one, missing, bad, study, watch, stop)
+    return len(missing)
 
 
 def _require_same_torch(plan: Plan, folder: Blobs) -> None:
@@ -191,9 +196,11 @@ def draw(inputs: Inputs, found: Layout, folder: Blobs, seconds: float | None = N
 
 
 def _manifest(found: Layout, plates: list[str]) -> dict[str, Any]:
+    parts = [part for work in found.works for part in work.parts]
+    written = {part.ledger: names for part in parts if (names := list(part.written(found.plan)))}
     return {
         "run": found.plan.key, "steps": [work.name for work in found.works], "figures": plates,
-        "stored": list(found.stored), "store_ledger": found.store_ledger if found.stored else None,
+        "stored": list(found.stored), "store_ledger": found.store_ledger if found.stored else None, "written": written,
     }  # fmt: skip
 
 

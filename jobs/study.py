@@ -19,13 +19,18 @@ from jobs.images.sources import ImagesSpec
 from jobs.messages import one_line
 from jobs.nets.options import NetSpec
 from jobs.plan import CHECKPOINT
+from jobs.steps.backprop_options import BackpropOptions
 from jobs.steps.classes import ClassesOptions
 from jobs.steps.compare_options import CompareOptions
 from jobs.steps.correlate import CorrelateOptions
+from jobs.steps.decision_lines import DecisionLinesOptions
 from jobs.steps.distributions import DistributionsOptions
 from jobs.steps.dynamics import DynamicsOptions
 from jobs.steps.evaluate import EvaluateOptions
+from jobs.steps.feature_maps import FeatureMapsOptions
+from jobs.steps.filters_options import FiltersOptions
 from jobs.steps.regress import RegressOptions
+from jobs.steps.top_images_options import TopImagesOptions
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 """A name that is also a part of paths."""
@@ -78,6 +83,11 @@ class StepSpec(Options):
     dynamics: DynamicsOptions | None = Field(None, description="Layers through training against layers at the end.")
     regress: RegressOptions | None = Field(None, description="Predict the units of one network from another's.")
     distributions: DistributionsOptions | None = Field(None, description="How the values of every channel are spread.")
+    backprop: BackpropOptions | None = Field(None, description="Pixels that speak for a class or a unit.")
+    filters: FiltersOptions | None = Field(None, description="What filters look like, and which are Gabors.")
+    feature_maps: FeatureMapsOptions | None = Field(None, description="The maps that layers make of some images.")
+    decision_lines: DecisionLinesOptions | None = Field(None, description="How a net of one layer parts the plane.")
+    top_images: TopImagesOptions | None = Field(None, description="The images that excite every unit most.")
 
     @model_validator(mode="before")
     @classmethod

@@ -1,13 +1,18 @@
 """What a step may look at when it finishes and draws: the loaded networks, the images, the stored activations."""
 
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from PIL import Image
 from torch import Tensor, nn
 
 from cluster.blobs import Blobs
+from jobs.extract import IMAGES
+from jobs.images.manifest import Manifest
+from jobs.images.source import BadImage
 from jobs.inputs import Inputs
 from jobs.plan import Plan
 from jobs.stored_rows import StoredRows
@@ -20,8 +25,19 @@ class Views:
         self.inputs, self.plan, self.run, self.store_ledger = inputs, plan, run, store_ledger
 
     def net(self, name: str) -> nn.Module:
-        """A network of the plan, on the CPU in eval mode."""
-        return self.inputs.net(name, self.plan.nets[name])
+        """A network of the plan, on the CPU in eval mode; loaded once."""
+        if name not in self._nets:
+            self._nets[name] = self.inputs.net(name, self.plan.nets[name])
+        return self._nets[name]
+
+    @cached_property
+    def _nets(self) -> dict[str, nn.Module]:
+        return {}
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The images in order."""
+        return Manifest.load(self.run.read(IMAGES))
 
     @cached_property
     def stored(self) -> StoredRows:
@@ -30,5 +46,29 @@ class Views:
 
     def images(self, net: str, rows: Int[np.ndarray, " images"]) -> Float[Tensor, "images channels height width"]:
         """Images by row, as a network sees them."""
-        prepare, entries = self.inputs.preprocesses[net], self.stored.manifest.entries
+        prepare, entries = self.inputs.preprocesses[net], self.manifest.entries
         return torch.stack([prepare(self.inputs.source.load(entries[row])) for row in rows])
+
+    def first_rows(self, count: int) -> Int[np.ndarray, " images"]:
+        """Rows of the first images that can be decoded, at most so many."""
+        every = (row for row in range(len(self.manifest)) if self.decodes(row))
+        return np.array(list(islice(every, count)), np.int64)
+
+    def decodes(self, row: int) -> bool:
+        """Whether an image can be read."""
+        try:
+            self.inputs.source.load(self.manifest.entries[row])
+        except BadImage:
+            return False
+        return True
+
+    def scale(self, net: str) -> Float[Tensor, "2 channels height width"]:
+        """A black and a white picture as a network sees them: between them every pixel has its brightness again.
+
+        True to the picture where preprocessing treats pixels alike, as resizing, cropping and normalizing do.
+        """
+        (first,) = self.first_rows(1)
+        picture = self.inputs.source.load(self.manifest.entries[first])
+        colors = (0.0, 1.0) if picture.mode == "F" else ("black", "white")
+        ends = [Image.new(picture.mode, picture.size, color) for color in colors]
+        return torch.stack([self.inputs.preprocesses[net](end) for end in ends])

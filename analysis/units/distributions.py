@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from analysis.arrays import Array, as_float64, device_of, namespace, to_numpy
+from analysis.arrays import Array, as_float64, device_of, namespace, readable, to_numpy
 from analysis.units.log_bins import LogBins
 
 BLOCK = 2**18
 """Values taken at once, whose copies stay near the cache; as many as the histograms have bins, where that is more."""
+
+CHUNK = 2**15
+"""Values of a unit taken at once on the host."""
 
 BINS = LogBins()
 
@@ -136,22 +139,43 @@ def distribution(
 
 
 def _of(maps: Float[Array, "images units *positions"], bins: LogBins) -> Distribution:
-    """Block by block of images, in their order."""
+    """On the host unit by unit, which stays in the cache; elsewhere all units at once, block by block of images."""
+    maps = readable(maps)
     images, units, positions = maps.shape[0], maps.shape[1], prod(maps.shape[2:])
-    block = max(1, max(BLOCK, units * bins.count) // max(1, units * positions))
+    whole = namespace(maps).reshape(maps, (images, units, positions))
     found = _empty(units, bins)
+    if isinstance(whole, np.ndarray):
+        for unit in range(units):
+            _count(np.ascontiguousarray(whole[:, unit, :]).reshape(-1), found, unit)
+        return found
+    block = max(1, max(BLOCK, units * bins.count) // max(1, units * positions))
     for start in range(0, images, block):
-        part = _readable(maps[start : min(start + block, images), ...])
-        found = found.merge(_block(namespace(part).reshape(part, (part.shape[0], units, positions)), bins))
+        found = found.merge(_block(whole[start : min(start + block, images), :, :], bins))
     return found
 
 
-def _readable(x: Array) -> Array:
-    """At least float32; on the host as NumPy, which counts faster there than torch."""
-    xp = namespace(x)
-    if xp.finfo(x.dtype).bits == 16:
-        x = xp.astype(x, xp.float32)
-    return x if hasattr(x, "__cuda_array_interface__") else to_numpy(x)
+def _count(values: Float[np.ndarray, " samples"], into: Distribution, unit: int) -> None:
+    """The values of one unit, chunk by chunk, with deviations from the mean of the first chunk."""
+    if np.isnan(values.max(initial=-np.inf)):
+        numbers = values[~np.isnan(values)]
+        into.nans[unit], values = len(values) - len(numbers), numbers
+    if not len(values):
+        return
+    bins, total, squares = into.bins, 0.0, 0.0
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32, infinities
+        first = float(values[:CHUNK].mean(dtype=np.float64))
+        pivot = first if np.isfinite(first) else 0.0
+        for start in range(0, len(values), CHUNK):
+            chunk = values[start : start + CHUNK]
+            patterns = chunk.astype(np.float32, copy=False).view(np.uint32) >> np.uint32(bins.shift)
+            into.counts[unit] += np.bincount(bins.table()[patterns], minlength=bins.count)
+            deviations = chunk.astype(np.float64) - pivot
+            total += float(deviations.sum())
+            squares += float(deviations @ deviations)
+        squares -= total**2 / len(values)
+    into.n[unit], into.zeros[unit] = len(values), len(values) - np.count_nonzero(values)
+    into.sums[unit], into.squares[unit] = total + pivot * len(values), max(squares, 0.0)
+    into.minimum[unit], into.maximum[unit] = values.min(), values.max()
 
 
 def _block(x: Float[Array, "images units positions"], bins: LogBins) -> Distribution:
@@ -196,9 +220,10 @@ def _offsets(x: Array, bins: LogBins) -> Int[Array, "units 1"]:
 
 
 def _empty(units: int, bins: LogBins) -> Distribution:
-    none, zero = np.zeros(units, np.int64), np.zeros(units)
-    inf = np.full(units, np.inf)
-    return Distribution(bins, none, none, none, zero, zero, inf, -inf, np.zeros((units, bins.count), np.int64))
+    n, nans, zeros = np.zeros((3, units), np.int64)
+    sums, squares = np.zeros((2, units))
+    inf, counts = np.full(units, np.inf), np.zeros((units, bins.count), np.int64)
+    return Distribution(bins, n, nans, zeros, sums, squares, inf, -inf, counts)
 
 
 def _joined(parts: Sequence[Distribution], join: Callable[[list[np.ndarray]], Any]) -> Distribution:

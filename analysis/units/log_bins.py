@@ -6,6 +6,7 @@ so that every library and device puts a number into the same bin.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from math import ceil, log2
 
 import numpy as np
@@ -55,9 +56,18 @@ class LogBins:
         xp = namespace(x)
         bits = x.view(xp.int32)
         first = (EXPONENT_BIAS + self.low) << self.parts_bits
-        magnitude = ((bits & 0x7FFFFFFF) >> (MANTISSA_BITS - self.parts_bits)) - (first - 1)
+        magnitude = ((bits & 0x7FFFFFFF) >> self.shift) - (first - 1)
         magnitude = xp.clip(magnitude, 0, self.middle)
         return xp.where(bits < 0, self.middle - magnitude, self.middle + magnitude)
+
+    def table(self) -> Int[np.ndarray, " patterns"]:
+        """The bin of every number by its leading bits, as many as decide it: `table()[bits >> shift]`, faster."""
+        return _table(self)
+
+    @property
+    def shift(self) -> int:
+        """Trailing bits of a float32 that no bin depends on."""
+        return MANTISSA_BITS - self.parts_bits
 
     def edges(self) -> Float[np.ndarray, " edges"]:
         """Bin i holds the numbers between edges i and i + 1; the first is -inf and the last inf."""
@@ -76,3 +86,9 @@ class LogBins:
         parts = 1 << self.parts_bits
         octaves = np.ldexp(1.0, np.arange(self.low, self.high))[:, None]
         return np.append(octaves * (1 + np.arange(parts) / parts), np.ldexp(1.0, self.high))
+
+
+@cache
+def _table(bins: LogBins) -> Int[np.ndarray, " patterns"]:
+    patterns = np.arange(1 << (32 - bins.shift), dtype=np.uint32) << np.uint32(bins.shift)
+    return bins.places(patterns.view(np.float32)).astype(np.intp)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from analysis.arrays import Array, as_float64, device_of, namespace, to_numpy
+from analysis.arrays import Array, as_float64, device_of, namespace, readable, to_numpy
 
 NONE = -1
 """The row and the position where fewer than k images were seen."""
@@ -47,28 +47,24 @@ def top_images(
 ) -> TopImages:
     """The k largest maxima of every unit over these images, ties to the lower row; `rows` holds each image's number.
 
-    Chosen on the maps' device; only (units, k) numbers reach the host. NaN is below every number, and a map without a
-    number above -inf is never chosen (`Distribution.nans` counts NaN). A zero has no sign here.
+    Maxima are found on the maps' device; two numbers a map reach the host. NaN is below every number, and a map
+    without a number above -inf is never chosen (`Distribution.nans` counts NaN). A zero has no sign here.
     Raises ValueError for k below 1 and where `rows` and `maps` differ in length.
     """
     if k < 1:
         raise ValueError(f"k is {k}; at least 1 image a unit must be asked for.")
     if len(rows) != maps.shape[0]:
         raise ValueError(f"There are {len(rows)} rows for {maps.shape[0]} images; give one row an image.")
-    xp, device = namespace(maps), device_of(maps)
+    maps = readable(maps)
     by_row = np.argsort(rows, kind="stable")
-    largest = xp.take(_largest(maps), xp.asarray(by_row, device=device), axis=0)
-    order = xp.argsort(largest, axis=0, descending=True, stable=True)[: min(k, len(rows)), :]
-    values = as_float64(xp.astype(xp.take_along_axis(largest, order, axis=0), xp.float64)) + 0.0  # -0 + 0 is +0
-    images = by_row[to_numpy(order)]
-    chosen = xp.take_along_axis(maps, xp.asarray(images, device=device)[:, :, None, None], axis=0)
-    flat = xp.reshape(chosen, (*images.shape, maps.shape[2] * maps.shape[3]))
-    places = to_numpy(xp.argmax(_numbers(flat), axis=2))
-    seen, padding = values > -np.inf, ((0, 0), (0, k - len(images)))
+    largest, places = (found[by_row] for found in _largest(maps))
+    order = np.argsort(-largest, axis=0, kind="stable")[:k]
+    values = np.take_along_axis(largest, order, axis=0) + 0.0  # -0 + 0 is +0
+    seen, padding = values > -np.inf, ((0, 0), (0, k - len(order)))
     return TopImages(
         np.pad(values.T, padding, constant_values=-np.inf),
-        np.pad(np.where(seen, rows[images], NONE).T, padding, constant_values=NONE),
-        np.pad(np.where(seen, places, NONE).T, padding, constant_values=NONE),
+        np.pad(np.where(seen, rows[by_row[order]], NONE).T, padding, constant_values=NONE),
+        np.pad(np.where(seen, np.take_along_axis(places, order, axis=0), NONE).T, padding, constant_values=NONE),
     )
 
 
@@ -89,13 +85,17 @@ def projected(
     return xp.reshape(xp.matmul(weights, rows), (images, directions.shape[1], height, width))
 
 
-def _largest(maps: Array) -> Float[Array, "images units"]:
-    """Maximum of every map, -inf where it holds no number. NaN is looked for only where a maximum says there is one."""
+def _largest(maps: Array) -> tuple[Float[np.ndarray, "images units"], Int[np.ndarray, "images units"]]:
+    """Maximum of every map and its place, the first of equal ones; -inf where the map holds no number.
+
+    NaN is looked for only where a maximum says there is one.
+    """
     xp = namespace(maps)
-    largest = xp.max(maps, axis=(2, 3))
-    return xp.max(_numbers(maps), axis=(2, 3)) if bool(xp.any(xp.isnan(largest))) else largest
-
-
-def _numbers(x: Array) -> Array:
-    xp = namespace(x)
-    return xp.where(xp.isnan(x), xp.asarray(-np.inf, dtype=x.dtype, device=device_of(x)), x)
+    flat = xp.reshape(maps, (*maps.shape[:2], maps.shape[2] * maps.shape[3]))
+    places = xp.argmax(flat, axis=2, keepdims=True)
+    largest = xp.take_along_axis(flat, places, axis=2)
+    if bool(xp.any(xp.isnan(largest))):
+        flat = xp.where(xp.isnan(flat), xp.asarray(-np.inf, dtype=flat.dtype, device=device_of(flat)), flat)
+        places = xp.argmax(flat, axis=2, keepdims=True)
+        largest = xp.take_along_axis(flat, places, axis=2)
+    return as_float64(largest[:, :, 0]), to_numpy(places[:, :, 0])

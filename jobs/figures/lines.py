@@ -66,8 +66,9 @@ def lines(
     ticks: Sequence[str] | None = None,
     graded: bool = False,
     threshold: float | None = None,
+    interval: str = "bootstrap interval over images",
 ) -> Figure:
-    """All lines on one pair of axes, intervals thin; the noise floor is dashed, with a gray band where lines differ.
+    """All lines on one pair of axes, intervals thin (`interval` names them), floors dashed, a gray band if they differ.
 
     `ticks` names x = 0, 1, ... where x counts layers. Lines are named at their ends, those beyond seven drawn with
     another stroke; `graded` instead colors them in their order, input to output, and explains the colors by a bar.
@@ -75,13 +76,10 @@ def lines(
     ValueError for no lines, arrays of different lengths and points beyond the ticks.
     """
     _check(given, ticks)
-    count = len(given)
-    styles = _graded_styles(count) if graded else _named_styles(count)
-    # Lines over layers stand a little apart, so that intervals at the same layer do not cover each other.
-    step = min(0.08, 0.5 / count) if ticks and not graded else 0.0
-    shifts = [(number - (count - 1) / 2) * step for number in range(count)]
+    styles = _graded_styles(len(given)) if graded else _named_styles(len(given))
+    shifts = _shifts(len(given), apart=bool(ticks) and not graded)
     with styled():
-        handles, names = _handles(given, threshold), SPACE + widest([line.label for line in given])
+        handles, names = _handles(given, threshold, interval), SPACE + widest([line.label for line in given])
         right = EDGE + names + (APART + BAR + LABEL if graded else LEADER + SIGN)
         figure, axes = _axes(given, ticks, key_height(handles, LEFT), WIDTH - LEFT - right)
         axes.set(ylim=_y_limits(given, threshold), ylabel=y_label)
@@ -97,6 +95,12 @@ def lines(
             _name(axes, given, styles, shifts)
         key(figure, handles, LEFT)
     return figure
+
+
+def _shifts(count: int, apart: bool) -> list[float]:
+    """Lines over layers stand a little apart, so that intervals at the same layer do not cover each other."""
+    step = min(0.08, 0.5 / count) if apart else 0.0
+    return [(number - (count - 1) / 2) * step for number in range(count)]
 
 
 def _check(given: Sequence[Line], ticks: Sequence[str] | None) -> None:
@@ -210,10 +214,10 @@ def _name(axes: Axes, given: Sequence[Line], styles: Sequence[Style], shifts: Se
         axes.text(text, height, shortened(given[n].label), va="center", fontsize=SMALL, transform=axes.transAxes)
 
 
-def _handles(given: Sequence[Line], threshold: float | None) -> list[Line2D]:
+def _handles(given: Sequence[Line], threshold: float | None, interval: str) -> list[Line2D]:
     handles = []
     if any(line.low is not None and line.high is not None for line in given):
-        handles.append(interval_sign())
+        handles.append(interval_sign(interval))
     floors = sum(line.floor is not None for line in given)
     if floors:
         handles.append(floor_sign())

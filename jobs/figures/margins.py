@@ -136,9 +136,9 @@ def _columns(handles: Sequence[Line2D], room: float) -> int:
     return len(handles) if sum(taken) <= room else max(1, int(room / max(taken)))
 
 
-def interval_sign() -> Line2D:
+def interval_sign(label: str = "bootstrap interval over images") -> Line2D:
     """The legend's sign of an interval."""
-    return Line2D([], [], color=SOFT, label="bootstrap interval over images", **INTERVAL)  # type: ignore[arg-type]
+    return Line2D([], [], color=SOFT, label=label, **INTERVAL)  # type: ignore[arg-type]
 
 
 def floor_sign() -> Line2D:

@@ -71,7 +71,9 @@ def decoded(data: bytes, mode: Mode) -> Image.Image:
 
 
 def in_mode(image: Image.Image, mode: Mode) -> Image.Image:
-    """The picture as RGB or L with 8 bits a channel."""
+    """The picture as RGB or L with 8 bits a channel; where F is asked for, a picture in F stays as it is."""
+    if image.mode == mode == "F":
+        return image
     if image.mode.startswith(("I", "F")):
         image = _eight_bits(image)
     # A palette's transparency is dropped with alpha; left in, PIL warns while it converts.

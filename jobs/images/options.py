@@ -4,8 +4,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.images.source import Mode
-
 Split = Literal["all", "train", "test"]
 Fingerprint = Literal["content", "stat"]
 Declared = list[str | dict[str, dict[str, Any] | None]]
@@ -28,5 +26,5 @@ class ImagesOptions(BaseModel):
     """Images in one forward pass."""
     preprocess: Declared | None = None
     """Transforms of torchvision.transforms.v2, in order; the network's own if left out."""
-    mode: Mode | None = None
+    mode: Literal["RGB", "L"] | None = None
     """Channels of the pictures, RGB or L; the source's own if left out."""

@@ -67,10 +67,10 @@ class Preprocess:
             try:
                 value = step(value)
             except (RuntimeError, TypeError, ValueError) as error:
-                other = "RGB" if image.mode == "L" else "L"
+                other = {"L": "Set images.mode: RGB, or write", "RGB": "Set images.mode: L, or write"}
                 raise UserError(
                     f"{self._option}: {name} fails on a picture of {image.width} x {image.height} in mode {image.mode} "
-                    f"({one_line(error)}). Set images.mode: {other}, or write transforms that suit such pictures."
+                    f"({one_line(error)}). {other.get(image.mode, 'Write')} transforms that suit such pictures."
                 ) from error
         if not isinstance(value, torch.Tensor) or value.dtype != torch.float32 or value.ndim != 3:
             found = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
@@ -127,7 +127,7 @@ def probe_image(mode: Mode, width: int = 64, height: int = 48) -> Image.Image:
     y, x = np.mgrid[:height, :width]
     planes = [(5 * x + 3 * y * (channel + 1) + ((x * y) >> 3) + 96 * (x > y)) % 256 for channel in range(3)]
     pixels = np.stack(planes, axis=-1).astype(np.uint8)
-    return Image.fromarray(pixels if mode == "RGB" else pixels[..., 0])
+    return Image.fromarray(pixels if mode == "RGB" else pixels[..., 0]).convert(mode)
 
 
 def preprocess_digest(preprocess: Callable[[Image.Image], torch.Tensor], mode: Mode) -> str:

@@ -1,4 +1,4 @@
-"""Images that are rows of arrays: digits, CIFAR-10, MNIST and any npz read their arrays, the rest is here."""
+"""Images that are rows of arrays: digits, CIFAR-10, MNIST, any npz and points make their arrays, the rest is here."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -20,8 +20,8 @@ class Part:
 
     prefix: str
     """Ids are `<prefix>/<row>`."""
-    images: NDArray[np.uint8]
-    """(N, H, W) or (N, H, W, C)."""
+    images: NDArray[np.uint8] | NDArray[np.float32]
+    """(N, H, W) or (N, H, W, C); single floats are pictures of mode F, without channels."""
     labels: NDArray[np.int64] | None
     """(N,), or None where the images have no labels."""
     rows: NDArray[np.int64] | None = None

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from PIL import Image
 from pydantic import Field, model_validator
 
+from jobs.errors import UserError
 from jobs.images.options import ImagesOptions
 from jobs.images.single import SingleSpec, open_single
 from jobs.images.source import UNLABELED, Entry, Mode
@@ -40,14 +41,17 @@ class SetsOptions(ImagesOptions):
 
 
 class Sets:
-    """A source over sources. Pictures come in color unless every set is gray."""
+    """A source over sources. Pictures come in color unless every set is gray; points stand with points alone."""
 
     def __init__(self, options: SetsOptions, key: str = "images") -> None:
         plain = {name: open_single(spec, f"{key}.sets.{name}") for name, spec in options.sets.items()}
-        every: Mode = "RGB" if any(source.mode == "RGB" for source in plain.values()) else "L"
+        modes = {source.mode for source in plain.values()}
+        every: Mode = modes.pop() if len(modes) == 1 else "RGB"
         self.mode: Mode = options.mode or every
-        specs = {name: spec.model_copy(update={"mode": self.mode}) for name, spec in options.sets.items()}
+        whole = {"mode": self.mode, "seed": options.seed}
+        specs = {name: spec.model_copy(update=whole) for name, spec in options.sets.items()}
         self.sources = {name: open_single(spec, f"{key}.sets.{name}") for name, spec in specs.items()}
+        self._require_one_mode(key)
         self.limits = {name: spec.limit for name, spec in options.sets.items()}
         self.seed = options.seed
         known = [source.classes for source in self.sources.values()]
@@ -73,6 +77,14 @@ class Sets:
         """The picture of one entry, by its set."""
         name, place = json.loads(str(entry.place))
         return self.sources[name].load(replace(entry, id=entry.id.removeprefix(f"{name}/"), place=place))
+
+    def _require_one_mode(self, key: str) -> None:
+        other = [name for name, source in self.sources.items() if source.mode != self.mode]
+        if other:
+            raise UserError(
+                f"{key}.sets.{other[0]}: its images are points, the study's are pictures ({self.mode}); expected one "
+                f"kind. Leave {key}.mode out and give points alone, or pictures alone."
+            )
 
     def _limited(self, name: str, entries: list[Entry]) -> list[Entry]:
         limit = self.limits[name]

@@ -9,11 +9,12 @@ from jobs.images.digits import Digits, DigitsOptions
 from jobs.images.imagefolder import ImageFolder, ImageFolderOptions
 from jobs.images.mnist import Mnist, MnistOptions
 from jobs.images.npz import Npz, NpzOptions
+from jobs.images.planar import PlanarOptions, PlanarPoints
 from jobs.images.source import Source
 from jobs.images.tar import Tar, TarOptions
 
 SingleSpec = Annotated[
-    DigitsOptions | Cifar10Options | MnistOptions | ImageFolderOptions | NpzOptions | TarOptions,
+    DigitsOptions | Cifar10Options | MnistOptions | ImageFolderOptions | NpzOptions | TarOptions | PlanarOptions,
     Field(discriminator="source"),
 ]
 
@@ -36,3 +37,5 @@ def open_single(spec: SingleSpec, key: str = "images") -> Source:
             return Npz(spec, key)
         case TarOptions():
             return Tar(spec, key)
+        case PlanarOptions():
+            return PlanarPoints(spec)

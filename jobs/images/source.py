@@ -8,7 +8,8 @@ from typing import Literal, Protocol
 
 from PIL import Image
 
-Mode = Literal["RGB", "L"]
+Mode = Literal["RGB", "L", "F"]
+"""Three channels or one of 8 bits; F is one of single floats, whose values are kept as they are."""
 
 UNLABELED = -1
 
@@ -40,7 +41,7 @@ class Source(Protocol):
 
     @property
     def mode(self) -> Mode:
-        """Mode of every loaded picture: three channels or one."""
+        """Mode of every loaded picture."""
 
     def index(self) -> list[Entry]:
         """All entries of the chosen split, in the source's own order."""

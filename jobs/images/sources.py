@@ -11,13 +11,21 @@ from jobs.images.single import (
     ImageFolderOptions,
     MnistOptions,
     NpzOptions,
+    PlanarOptions,
     TarOptions,
     open_single,
 )
 from jobs.images.source import Source
 
 ImagesSpec = Annotated[
-    DigitsOptions | Cifar10Options | MnistOptions | ImageFolderOptions | NpzOptions | TarOptions | SetsOptions,
+    DigitsOptions
+    | Cifar10Options
+    | MnistOptions
+    | ImageFolderOptions
+    | NpzOptions
+    | TarOptions
+    | PlanarOptions
+    | SetsOptions,
     Field(discriminator="source"),
 ]
 

@@ -14,7 +14,7 @@ def mlp2d(in_shape: tuple[int, int, int], classes: int, *, width: PositiveInt = 
     if prod(in_shape) != 2:
         raise UserError(
             f"arch: mlp2d takes points of 2 values, these images have {prod(in_shape)} ({in_shape}). "
-            "Use lenet300 or convnet, or an npz whose images are (N, 1, 2)."
+            "Use convnet, or points: images: {source: planar}."
         )
     return nn.Sequential(
         OrderedDict(flatten=nn.Flatten(), fc1=nn.Linear(2, width), relu1=nn.ReLU(), fc2=nn.Linear(width, classes))

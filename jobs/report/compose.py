@@ -57,12 +57,14 @@ def _presented(inputs: Inputs, found: Layout, folder: Blobs) -> _Shown:
             raise FileNotFoundError(f"{work.name} has no results yet; run the study first.")
         if "accuracy" in results:
             shown.accuracy = results["accuracy"]["accuracy"].to_pandas()
-        step = work.step.present(plan, results, views)
+        step = work.informed(folder).step.present(plan, results, views)
         for section, plate in step.plates:
             if plate.name in {drawn.name for drawn in shown.plates}:  # another step of the same kind drew one
                 plate = replace(plate, name=plate_name(plate.name, work.name.rpartition("-")[2]))
             save(plate, folder)
-            shown.plates.append(PlateEntry(section, plate.name, plate.title, plate.how_to_read))
+            shown.plates.append(
+                PlateEntry(section, plate.name, plate.title, plate.how_to_read, animated=bool(plate.animation))
+            )
         shown.tables += step.tables
         shown.warnings += step.warnings
     return shown

@@ -54,6 +54,8 @@ class PlateEntry:
     name: str
     title: str
     how_to_read: str
+    animated: bool = False
+    """Whether there is a GIF beside it."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def render(report: Report) -> str:
 def write_report(report: Report, blobs: Blobs) -> None:
     """Write `report/index.html`. Raises FileNotFoundError where a plate that it shows was not saved before."""
     wanted = [f"figures/{plate.name}.{suffix}" for plate in report.plates for suffix in ("svg", "png", "npz")]
+    wanted += [f"figures/{plate.name}.gif" for plate in report.plates if plate.animated]
     missing = [name for name in wanted if not blobs.exists(name)]
     if missing:
         raise FileNotFoundError(f"The report shows {missing[0]}, which the run does not hold. Save plates first.")

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from analysis.arrays import Array
 
@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from jobs.views import Views
 
 Arrays = dict[str, np.ndarray]
+Results = dict[str, "xr.Dataset"]
+Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What a step reads of every batch, by `net/layer`: sampled positions, whole maps, and the networks' outputs."""
+    """What a step reads of every batch: by `net/layer` sampled positions and whole maps, by network its outputs."""
 
     samples: frozenset[str] = frozenset()
     maps: frozenset[str] = frozenset()
     logits: frozenset[str] = frozenset()
+    images: frozenset[str] = frozenset()
+    """Networks that are run again, with what they see of every image."""
     stored: frozenset[str] = frozenset()
     """Read again from the store when the step finishes."""
 
@@ -33,7 +37,7 @@ class Needs:
         """Both together."""
         return Needs(
             self.samples | other.samples, self.maps | other.maps, self.logits | other.logits,
-            self.stored | other.stored,
+            self.images | other.images, self.stored | other.stored,
         )  # fmt: skip
 
     @property
@@ -54,6 +58,9 @@ class Batch:
     maps: Mapping[str, Array] = field(default_factory=dict)
     logits: Mapping[str, Tensor] = field(default_factory=dict)
     """Without the networks whose output is no tensor."""
+    images: Mapping[str, Tensor] = field(default_factory=dict)
+    """(images, channels, height, width) as each network sees them."""
+    nets: Mapping[str, nn.Module] = field(default_factory=dict)
 
 
 class Reducer(Protocol):
@@ -90,8 +97,58 @@ class Step(Protocol):
     def merge(self, left: Arrays, right: Arrays) -> Arrays:
         """Two units' arrays, or two nodes', together: associative."""
 
-    def finish(self, plan: "Plan", arrays: Arrays, views: "Views") -> dict[str, "xr.Dataset"]:
+    def finish(self, plan: "Plan", arrays: Arrays, views: "Views") -> Results:
         """Results by name from the merged arrays of all blocks, and from what it may look at besides."""
 
-    def present(self, plan: "Plan", results: dict[str, "xr.Dataset"], views: "Views") -> "Presentation":
+    def present(self, plan: "Plan", results: Results, views: "Views") -> "Presentation":
         """Figures, tables and warnings for the report."""
+
+
+class WithoutPass:
+    """What a step is that reads no batch: nothing is needed, summed or merged."""
+
+    def needs(self) -> Needs:
+        """Nothing of any batch."""
+        return Needs()
+
+    def result_bytes(self, _plan: "Plan") -> int:
+        """No unit has a result."""
+        return 0
+
+    def split(self, _plan: "Plan", _limit_bytes: int) -> list[Step]:
+        """No block, and so no pass."""
+        return []
+
+    def reducer(self, _plan: "Plan") -> Reducer:
+        """Never asked for."""
+        raise NotImplementedError("this step makes no pass over the images")
+
+    def merge(self, left: Arrays, right: Arrays) -> Arrays:
+        """Nothing and nothing."""
+        return left | right
+
+
+@runtime_checkable
+class TakesResults(Step, Protocol):
+    """A step that takes in what other steps found before its own pass begins."""
+
+    def prerequisites(self) -> tuple[Step, ...]:
+        """Those steps, bound to the same plan; none of them takes results itself."""
+
+    def informed(self, results: list[Results]) -> Step:
+        """The same step, of the same identity, with the results of its prerequisites in their order."""
+
+
+@runtime_checkable
+class WritesRows(Step, Protocol):
+    """A step that writes arrays of every image to the store as it goes; its reducers are `RowReducer`."""
+
+    def rows(self, plan: "Plan") -> dict[str, Shape]:
+        """What it writes of an image, by name: shapes (channels, height, width)."""
+
+
+class RowReducer(Reducer, Protocol):
+    """A reducer that has arrays of every image too."""
+
+    def rows(self) -> dict[str, np.ndarray]:
+        """Of the images of the last batch, by the names of `WritesRows.rows`."""

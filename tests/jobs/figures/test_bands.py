@@ -1,10 +1,12 @@
 """Quantile bands: channels in order of their medians, one channel shows too, other shapes are refused in one line."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from jobs.figures.bands import Bands, bands
-from tests.jobs.figures.printed import assert_printable
+from tests.jobs.figures.printed import assert_printable, assert_same_bytes
 
 
 def layer(units: int, title: str = "conv1") -> Bands:
@@ -32,3 +34,22 @@ def test_other_shapes_are_refused() -> None:
         bands([])
     with pytest.raises(ValueError, match="7 a unit are drawn"):
         bands([Bands("conv1", np.zeros((3, 5)))])
+
+
+def test_bands_hold_their_quantiles_and_every_channel_is_as_wide() -> None:
+    shown = layer(9)
+    axes = bands([shown]).axes[0]
+    ordered = shown.quantiles[np.argsort(shown.quantiles[:, 3])]
+    for area, (low, high) in zip(axes.collections, ((1, 5), (2, 4)), strict=True):
+        (path,) = area.get_paths()
+        x, y = np.asarray(path.vertices).T
+        for channel, quantiles in enumerate(ordered):
+            inside = y[(x >= channel - 0.5) & (x <= channel + 0.5)]
+            assert quantiles[low] in inside
+            assert quantiles[high] in inside
+        assert (x.min(), x.max()) == (-0.5, 8.5)
+        assert (y.min(), y.max()) == (ordered[:, low].min(), ordered[:, high].max())
+
+
+def test_the_same_quantiles_give_the_same_bytes(tmp_path: Path) -> None:
+    assert_same_bytes(lambda: bands([layer(5)]), tmp_path)

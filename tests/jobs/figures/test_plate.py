@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from matplotlib.figure import Figure
+from PIL import Image, ImageSequence
 
 from cluster.folder import Folder
-from jobs.figures.plate import PNG_DPI, Plate, plate_name, save
+from jobs.figures.plate import FRAME_MS, LAST_MS, PNG_DPI, Plate, plate_name, save
 from jobs.figures.style import SMALL, WIDTH, canvas, color_map, styled
 from tests.jobs.figures.planted import compared, curve_plates, filters_plate, matrix_plate
 
@@ -119,3 +120,28 @@ def test_signed_maps_are_white_at_zero_and_others_grow_evenly_lighter() -> None:
     assert (np.diff(lightness) > 0).all()
     with pytest.raises(ValueError, match="first must be below"):
         color_map((1.0, 1.0))
+
+
+def written(*texts: str) -> tuple[Figure, ...]:
+    """A small figure of each text."""
+    with styled():
+        figures = [canvas(1.0) for _ in texts]
+        for figure, text in zip(figures, texts, strict=True):
+            figure.text(0.1, 0.5, text)
+    return tuple(figures)
+
+
+def test_an_animation_has_its_frames_in_order_and_the_same_bytes(tmp_path: Path) -> None:
+    texts = ("first", "second", "third")
+    files = [
+        saved(Plate("moving", "title", "how", canvas(1.0), {}, animation=written(*texts)), tmp_path / name)
+        for name in ("one", "other")
+    ]
+    assert files[0] == files[1]
+    gif = Image.open(io.BytesIO(files[0]["moving.gif"]))
+    frames = [(np.asarray(frame.convert("L"), float), frame.info["duration"]) for frame in ImageSequence.Iterator(gif)]
+    assert [duration for _, duration in frames] == [FRAME_MS, FRAME_MS, LAST_MS]
+    assert gif.info["loop"] == 0
+    for (frame, _), figure in zip(frames, written(*texts), strict=True):
+        alone = saved(Plate("x", "title", "how", figure, {}), tmp_path / "alone")["x.png"]
+        np.testing.assert_allclose(frame, np.asarray(Image.open(io.BytesIO(alone)).convert("L"), float), atol=8)

@@ -215,7 +215,7 @@ def test_the_digest_tells_preprocessings_apart() -> None:
     assert digests == [preprocess_digest(build_preprocess(declared), "RGB") for declared in several]
 
 
-@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "F"])
 def test_the_probe_picture_covers_the_range(mode: Mode) -> None:
     image = probe_image(mode)
     assert (image.mode, image.size, image.tobytes()) == (mode, (64, 48), probe_image(mode).tobytes())

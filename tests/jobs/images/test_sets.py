@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from jobs.errors import UserError
 from jobs.images.sets import Sets, SetsOptions, set_of
 
 
@@ -56,3 +57,15 @@ def test_options_of_the_whole_stand_beside_the_sets(tmp_path: Path) -> None:
         ValidationError, match=r"sets\.digits: batch holds for all sets together; write it beside `sets`"
     ):
         SetsOptions.model_validate(given)
+
+
+def test_points_stand_with_points_alone(tmp_path: Path) -> None:
+    both = {"a": {"source": "planar", "points": 4}, "b": {"source": "planar", "kind": "rings", "points": 6}}
+    source = Sets(SetsOptions.model_validate({"sets": both}))
+    assert {source.load(entry).mode for entry in source.index()} == {"F"}
+    assert len(source.index()) == 2 * 4 + 2 * 6
+    other = Sets(SetsOptions.model_validate({"sets": both, "seed": 1}))
+    assert not {entry.digest for entry in source.index()} & {entry.digest for entry in other.index()}
+    for given in ({"sets": both, "mode": "L"}, {"sets": {**both, "c": {"source": "digits"}}}):
+        with pytest.raises(UserError, match=r"^images\.sets\.a: its images are points, the study's are pictures \("):
+            Sets(SetsOptions.model_validate(given))

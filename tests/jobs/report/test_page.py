@@ -131,3 +131,13 @@ def test_a_page_is_not_written_without_its_figures(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"figures/absent\.svg"):
         write_report(report, Folder(tmp_path))
     assert not (tmp_path / PAGE).exists()
+
+
+def test_an_animation_is_linked_and_must_be_there(tmp_path: Path) -> None:
+    blobs, moving = Folder(tmp_path), PlateEntry("s", "moving", "title", "how", animated=True)
+    assert "../figures/moving.gif" in Found(render(replace(EMPTY, plates=[moving]))).references
+    assert "gif" not in render(replace(EMPTY, plates=[replace(moving, animated=False)]))
+    for suffix in ("svg", "png", "npz"):
+        blobs.write(f"figures/moving.{suffix}", b"")
+    with pytest.raises(FileNotFoundError, match=r"figures/moving\.gif"):
+        write_report(replace(EMPTY, plates=[moving]), blobs)
