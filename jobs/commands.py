@@ -121,7 +121,8 @@ def print_schema() -> None:
 
 
 def _watch(silent: bool, label: str, total: int, done: int) -> Any:
-    return Progress(total, done, label, silent=silent, noun="networks" if label == "training" else "images")
+    nouns = {"training": "networks", "images": "images", "reading the store": "images"}
+    return Progress(total, done, label, silent=silent, noun=nouns.get(label, "tasks"))
 
 
 def _known(study: Study) -> tuple[Plan, Blobs]:

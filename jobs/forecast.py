@@ -47,6 +47,7 @@ def forecast(study: Study, allow_code: tuple[str, ...]) -> Forecast:
         "run": plan.folder, "images": plan.rows, "units": units, "unit": plan.unit, "batch": plan.batch,
         "groups": plan.groups, "passes": len(passes), "workers": workers, "threads": plan.threads,
         "device": plan.device, "trainings": sum(plan.nets[name].trained for name in plan.studied()),
+        "tasks": sum(tasks.units for tasks in found.tasks(inputs, found.works)),
         **_stored(found), "result_bytes": _result_bytes(found), "memory_bytes": heaviest.total,
         "memory_parts": vars(heaviest), "seconds": round(seconds, 1),
     }  # fmt: skip
@@ -104,6 +105,7 @@ def _lines(facts: dict[str, Any], study: Study) -> list[tuple[str, str]]:
         ("groups", groups),
         ("trainings", str(facts["trainings"])),
         ("passes", f"{facts['passes']} over the images"),
+        *([("tasks", f"{facts['tasks']}, whose time is not in the forecast")] if facts["tasks"] else []),
         ("workers", f"{facts['workers']} with {facts['threads']} threads each, on {facts['device']}"),
         ("stored", stored if facts["stored_layers"] else "nothing; name layers in extract.store to keep activations"),
         ("results", f"{gigabytes(facts['result_bytes'])} of sums"),

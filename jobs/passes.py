@@ -11,8 +11,9 @@ from jobs.memory import PROCESS_BYTES, limit_bytes, projection, require_fit
 from jobs.plan import Plan, step_key
 from jobs.prepare import selected
 from jobs.results import read_results
+from jobs.step_tasks import StepTasks
 from jobs.steps.registry import bind, prerequisites
-from jobs.steps.step import Results, Step, TakesResults
+from jobs.steps.step import HasTasks, Results, Step, TakesResults
 from jobs.study import Study
 
 STORE = "extract"
@@ -59,6 +60,14 @@ class Layout:
     def all_passes(self, inputs: Inputs) -> list[Pass]:
         """Every pass of a study that has not begun. Raises as `passes` does."""
         return [one for stage in self.stages() for one in self.passes(inputs, stage)]
+
+    def tasks(self, inputs: Inputs, unfinished: Sequence[Work]) -> list[StepTasks]:
+        """Separate tasks of the unfinished works."""
+        return [
+            StepTasks(inputs, self.plan, work.step, work.name, self.store_ledger)
+            for work in unfinished
+            if isinstance(work.step, HasTasks)
+        ]
 
     def passes(self, inputs: Inputs, unfinished: Sequence[Work]) -> list[Pass]:
         """Passes over the images that serve the unfinished works of a stage, the store first since others may read it.

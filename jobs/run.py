@@ -28,7 +28,9 @@ from jobs.plan import Plan, versions
 from jobs.prepare import draft, require_writable, settled, train_all, untrained, with_states
 from jobs.report.compose import compose
 from jobs.results import is_finished, write_results
+from jobs.step_tasks import perform_all
 from jobs.steps.registry import bind
+from jobs.steps.step import HasTasks
 from jobs.study import Study
 from jobs.views import Views
 
@@ -88,6 +90,8 @@ def _compute(inputs: Inputs, found: Layout, folder: Blobs, watch: Watch, stop: S
         unfinished = [work.informed(folder) for work in stage if not is_finished(folder, work.name)]
         for one in found.passes(inputs, unfinished):
             computed += _complete(one, inputs.study, folder, watch, stop)
+        for tasks in found.tasks(inputs, unfinished):
+            computed += perform_all(tasks, watch, stop)
         for work in unfinished:
             write_results(folder, work.name, _merged(work, views), found.plan)
     return computed
@@ -171,9 +175,12 @@ def _merged(work: Work, views: Views) -> dict[str, Any]:
     """The step's results from the merged sums of all its blocks."""
     plan = views.plan
     units = -(-plan.rows // plan.unit)
+    ledgers = [(part.step, Ledger(views.run, part.ledger, units)) for part in work.parts]
+    if isinstance(work.step, HasTasks):
+        ledgers.append((work.step, Ledger(views.run, work.name, work.step.tasks(plan))))
     arrays: dict[str, Any] = {}
-    for part in work.parts:
-        found = root(Ledger(views.run, part.ledger, units), part.step.merge)
+    for step, ledger in ledgers:
+        found = root(ledger, step.merge)
         if found is None:
             raise FailedError(f"{work.name}: every unit was skipped, so there is nothing to finish.")
         arrays |= found

@@ -52,11 +52,10 @@ def map_limits(values: np.ndarray, percentile: float = PERCENTILE) -> tuple[floa
 
 
 def around_gray(
-    image: Float[np.ndarray, "height width color"], percentile: float = PERCENTILE
-) -> tuple[Float[np.ndarray, "height width color"], float]:
-    """A signed picture in 0-1, zero at mid-gray, and the value that is drawn as 1."""
-    largest = map_limits(image, percentile)[1]
-    return np.clip(0.5 + image / (2 * largest), 0.0, 1.0), largest
+    image: Float[np.ndarray, "height width color"], largest: float
+) -> Float[np.ndarray, "height width color"]:
+    """A signed picture in 0-1: zero is mid-gray, `largest` white and its negative black."""
+    return np.clip(0.5 + image / (2 * largest), 0.0, 1.0)
 
 
 def attributions(rows: Sequence[Sequence[Look]], names: Sequence[str]) -> Figure:

@@ -33,6 +33,11 @@ class BackpropOptions(BaseModel):
         ("gradient", "deconvnet", "guided"), min_length=1, description="Ways back to the pixels, each drawn."
     )
     images: int = Field(4, ge=1, le=64, description="Images to draw: the first of the study.")
+    scale: Literal["image", "shared"] = Field(
+        "image",
+        description="Whether each drawn map has limits of its own, or those of a method are shared over images.",
+    )
+    overlay: bool = Field(False, description="Draw the sum over colors over the gray image, at opacity 0.5.")
     through: str | None = Field(
         None, description="Layer whose terms of the gradient cancel (default: in the middle of the network's layers)."
     )

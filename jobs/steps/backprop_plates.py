@@ -1,11 +1,12 @@
 """Figures and the table of backward images: the maps beside those of random weights, and what each map looks like."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
-from jobs.figures.attributions import Look, around_gray, attributions
+from jobs.figures.attributions import Look, around_gray, attributions, map_limits
 from jobs.figures.lines import Line, lines
 from jobs.figures.plate import Plate, plate_name
 from jobs.report.cells import Cell
@@ -46,17 +47,18 @@ def _maps(step: "Backprop", plan: "Plan", found: xr.Dataset, views: "Views") -> 
     net = found.attrs["net"]
     rows, names = [], []
     pictures = _pictures(found, views)
+    draw = Drawing(step.options.overlay, step.options.scale == "shared")
     for number, row in enumerate(found["drawn"].values):
         seen = int(np.flatnonzero(found["row"].values == row)[0])
         rows.append([
             Look("image", pictures[number], caption=_unit(step, plan, found, seen)),
-            *_looks(found, found["map"].values[number], pictures[number]),
+            *draw.looks(found, "map", number, pictures[number]),
             *_cancelled(found, number),
         ])  # fmt: skip
         names.append("trained")
         if "control_map" in found:
             empty = Look("image", np.ones_like(pictures[number]))
-            rows.append([empty, *_looks(found, found["control_map"].values[number], pictures[number])])
+            rows.append([empty, *draw.looks(found, "control_map", number, pictures[number])])
             names.append("random")
     what = "the predicted class" if step.options.layer is None else f"{step.options.layer}"
     return Plate(
@@ -82,19 +84,32 @@ def _pictures(found: xr.Dataset, views: "Views") -> np.ndarray:
     return shown if shown.shape[-1] in (1, 3) else shown.mean(-1, keepdims=True)
 
 
-def _looks(found: xr.Dataset, maps: np.ndarray, picture: np.ndarray) -> list[Look]:
-    """One panel a method."""
-    looks = []
-    for method, values in zip(found["attribution"].values, maps, strict=True):
+@dataclass(frozen=True)
+class Drawing:
+    """How maps are drawn."""
+
+    overlay: bool
+    """The sum over colors over the gray image."""
+    shared: bool
+    """Whether all images of a method have the same limits."""
+
+    def looks(self, found: xr.Dataset, name: str, number: int, picture: np.ndarray) -> list[Look]:
+        """One panel a method, of one of the drawn images."""
+        return [
+            self._look(str(method), found[name].values[:, place], number, picture)
+            for place, method in enumerate(found["attribution"].values)
+        ]
+
+    def _look(self, method: str, maps: np.ndarray, number: int, picture: np.ndarray) -> Look:
+        title, one, some = TITLES[method], maps[number], maps if self.shared else maps[number]
         if method == "grad_cam":
-            looks.append(Look(TITLES[method], values[0], under=picture.mean(-1)))
-        elif method in BACKWARD and len(values) in (1, 3):
-            shown, largest = around_gray(np.moveaxis(values, 0, -1))
-            scale = f"\N{PLUS-MINUS SIGN}{largest:.2g}" if values.any() else "zero everywhere"
-            looks.append(Look(TITLES[method], shown, caption=scale))
-        else:
-            looks.append(Look(TITLES[str(method)], values.sum(0)))
-    return looks
+            return Look(title, one[0], map_limits(some), under=picture.mean(-1))
+        if method in BACKWARD and len(one) in (1, 3) and not self.overlay:
+            largest = map_limits(some)[1]
+            scale = f"\N{PLUS-MINUS SIGN}{largest:.2g}" if one.any() else "zero everywhere"
+            return Look(title, around_gray(np.moveaxis(one, 0, -1), largest), caption=scale)
+        limits = map_limits(some.sum(-3))
+        return Look(title, one.sum(0), limits, under=picture.mean(-1) if self.overlay else None)
 
 
 def _cancelled(found: xr.Dataset, number: int) -> list[Look]:

@@ -140,6 +140,17 @@ class TakesResults(Step, Protocol):
 
 
 @runtime_checkable
+class HasTasks(Step, Protocol):
+    """A step of separate tasks on Ray in place of a pass: trainings, maximizations. `merge` joins their arrays."""
+
+    def tasks(self, plan: "Plan") -> int:
+        """How many there are; they are numbered from 0."""
+
+    def perform(self, number: int, plan: "Plan", views: "Views") -> Arrays:
+        """Do one of them, in a worker; a second attempt gives the same."""
+
+
+@runtime_checkable
 class WritesRows(Step, Protocol):
     """A step that writes arrays of every image to the store as it goes; its reducers are `RowReducer`."""
 

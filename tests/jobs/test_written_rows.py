@@ -153,7 +153,10 @@ def test_rows_are_written_from_stored_activations_too(tmp_path: Path) -> None:
 
 
 def test_rows_of_another_shape_are_an_error(tmp_path: Path) -> None:
-    with in_place_of_the_study(Doubled("a/conv3", (12, 8, 8))), pytest.raises(FailedError, match="was declared with rows of"):
+    with (
+        in_place_of_the_study(Doubled("a/conv3", (12, 8, 8))),
+        pytest.raises(FailedError, match="was declared with rows of"),
+    ):
         numbers(study(tmp_path, resources={"retries": 0}))
 
 

@@ -1,7 +1,7 @@
 """Steps of a few lines that tests put in place of a study's own: a mean, what builds on it, rows that are written."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 from unittest.mock import patch
@@ -19,7 +19,10 @@ from jobs.steps.step import Arrays, Batch, Needs, Results, Shape, Step
 def in_place_of_the_study(*steps: Step) -> Iterator[None]:
     """Runs inside bind these steps, whatever the study names; each after its prerequisites."""
     bound = [one for step in steps for one in (*prerequisites(step), step)]
-    with patch("jobs.passes.bind", lambda *_: bound), patch("jobs.run.bind", lambda *_: bound):
+    names = ("jobs.passes.bind", "jobs.run.bind", "jobs.forecast.bind")
+    with ExitStack() as patches:
+        for name in names:
+            patches.enter_context(patch(name, lambda *_: bound))
         yield
 
 

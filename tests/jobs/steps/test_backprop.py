@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from scipy.stats import spearmanr
 
 from analysis.attribution.randomization import randomized
@@ -14,6 +15,9 @@ from cluster.ledger import Ledger
 from cluster.store import ActivationStore
 from jobs.commands import verify_run
 from jobs.errors import FailedError, UserError
+from jobs.figures.attributions import map_limits
+from jobs.steps.backprop_numbers import MAPS
+from jobs.steps.backprop_plates import Drawing
 from tests.jobs.plainly import digit_rows, digits, random_convnet
 from tests.jobs.small import Done, numbers, ran, small
 from tests.jobs.steps.plain_layers import nth
@@ -144,3 +148,18 @@ def test_damage_to_stored_maps_is_found(tmp_path: Path, capsys: pytest.CaptureFi
     run.blobs.write(shard, b"damaged")
     with pytest.raises(FailedError, match="1 of 4 shards are not what was committed"):
         verify_run(str(study), [], as_json=False)
+
+
+def test_limits_are_shared_where_asked_and_maps_lie_over_the_image() -> None:
+    maps = np.zeros((2, 1, 3, 4, 4), np.float32)
+    maps[0, 0, :, 0, 0], maps[1, 0, :, 0, 0] = 1.0, -4.0
+    found = xr.Dataset({"map": (MAPS, maps)}, coords={"attribution": ["gradient"]})
+    picture = np.full((4, 4, 3), 0.25)
+    own, shared = (Drawing(True, together).looks(found, "map", 0, picture)[0] for together in (False, True))
+    assert own.limits != shared.limits == (-map_limits(maps.sum(2))[1], map_limits(maps.sum(2))[1])
+    np.testing.assert_array_equal(own.under, picture[..., 0])
+    np.testing.assert_array_equal(own.values, maps[0, 0].sum(0))
+    plain = Drawing(False, True).looks(found, "map", 1, picture)[0]
+    assert plain.values.shape == (4, 4, 3)
+    assert (plain.values[1, 1] == 0.5).all()
+    assert plain.values[0, 0, 0] < 0.5
