@@ -103,7 +103,7 @@ class Forward:
         def take(maps: Tensor) -> Taken:
             return Taken(
                 self.places.samples(maps) if key in self.needs.samples else None,
-                maps.clone(memory_format=torch.contiguous_format) if key in self.needs.maps else None,
+                channel_by_channel(maps) if key in self.needs.maps else None,
                 self._stored(maps) if key in self.store else None,
             )
 
@@ -183,6 +183,18 @@ class _Window:
             self.start = start
             self.held = self.store.read(self.key, start, min(start + self.rows, self.unit.stop), self.ledger)
         return self.held[start - self.start : stop - self.start]
+
+
+def channel_by_channel(maps: Tensor) -> Tensor:
+    """A contiguous copy of (N, C, H, W). Image by image, where channels lie last: torch transposes a matrix in blocks,
+    which keeps to the cache, and a batch of them value by value."""
+    images, channels, height, width = maps.shape
+    if maps.is_contiguous() or not maps.is_contiguous(memory_format=torch.channels_last):
+        return maps.clone(memory_format=torch.contiguous_format)
+    copy = maps.new_empty(images, channels, height * width)
+    for whole, rows in zip(copy, maps.permute(0, 2, 3, 1).reshape(images, height * width, channels), strict=True):
+        whole.copy_(rows.t())
+    return copy.view(images, channels, height, width)
 
 
 def cut_rows(unit: Unit, batch: int) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ from tests.benchmarks.bare import Bare
 from tests.benchmarks.extraction import _commit, _machine, images_per_second, prepared
 
 TRUNK = "layers=[" + ",".join(f'"features.{number}"' for number in range(13)) + "]"
-TOP, SPREAD = "{top_images: {channels: 0}}", "distributions"
+TOP, SPREAD = "{top_images: {channels: 1}}", "distributions"
 WAYS = {
     "bare": ["steps=[evaluate]"],
     "last": ["steps=[evaluate]"],
