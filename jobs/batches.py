@@ -52,6 +52,7 @@ class Forward:
         for net in self.nets.values():
             net.to(memory_format=self.layout)
         self.decode = Decoder(inputs, {name: plan.nets[name].in_shape for name in names})
+        self.scales = {name: inputs.scale(name, manifest).to(plan.device) for name in needs.images}
         self.places = Places(plan)
         self.half = torch.float16 if plan.dtype == "float16" else torch.float32
 
@@ -86,6 +87,7 @@ class Forward:
             logits=logits,
             images={name: self._seen(decoded, name) for name in self.needs.images},
             nets={name: self.nets[name] for name in self.needs.images},
+            scales=self.scales,
         )
         stored = {key: found.stored for key, found in taken.items() if found.stored is not None}
         return Extracted(batch, stored, decoded.valid, decoded.bad)

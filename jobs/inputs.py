@@ -62,10 +62,23 @@ class Inputs:
 
     def in_shape(self, net: str, manifest: Manifest) -> tuple[int, int, int]:
         """Shape of a preprocessed image, read off the first one that decodes."""
+        return _chw(self.preprocesses[net](self.first_picture(manifest)))
+
+    def scale(self, net: str, manifest: Manifest) -> Tensor:
+        """A black and a white picture (2, C, H, W) as a network sees them: between them every pixel has its brightness.
+
+        True to pictures where preprocessing treats pixels alike, as resizing, cropping and normalizing do.
+        """
+        picture = self.first_picture(manifest)
+        colors = (0.0, 1.0) if picture.mode == "F" else ("black", "white")
+        return torch.stack([self.preprocesses[net](Image.new(picture.mode, picture.size, color)) for color in colors])
+
+    def first_picture(self, manifest: Manifest) -> Image.Image:
+        """The first picture that decodes; UserError where there is none."""
         first = ""
         for entry in manifest.entries:
             try:
-                return _chw(self.preprocesses[net](self.source.load(entry)))
+                return self.source.load(entry)
             except BadImage as bad:
                 first = first or f"{entry.id} ({bad})"
         raise UserError(f"images: none of {len(manifest)} can be decoded, first {first}; name other images.")

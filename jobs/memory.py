@@ -17,8 +17,8 @@ PROCESS_BYTES = 1_100_000_000
 FORWARD_COPIES = 3
 """Largest layers that a forward pass holds at once: input, output and the library's own buffer."""
 
-BACKWARD_IMAGES = 4
-"""Images at once through a network whose gradients are taken."""
+BACKWARD_VALUES = 4 * 3 * 224 * 224
+"""Values of the images that go at once through a network whose gradients are taken."""
 
 BACKWARD_LAYERS = 40
 """Outputs as large as the largest studied one that such a pass keeps: maps shrink with depth."""
@@ -75,6 +75,11 @@ def written(step: Step, plan: Plan) -> dict[str, LayerGeometry]:
     return {name: layer_geometry(shape, "float32", plan.unit) for name, shape in shapes.items()}
 
 
+def backward_images(in_shape: Sequence[int]) -> int:
+    """Images that go at once through a network whose gradients are taken."""
+    return max(1, BACKWARD_VALUES // prod(in_shape))
+
+
 def all_needs(steps: Sequence[Step]) -> Needs:
     """What steps together read of every batch."""
     needs = Needs()
@@ -89,7 +94,8 @@ def _activation_bytes(plan: Plan, needs: Needs, stored: Sequence[str]) -> int:
     sampled = sum(plan.units_of(layer) * plan.positions_of(layer)[0] for layer in needs.samples)
     largest = max((prod(shape) for shape in plan.shapes.values()), default=0)
     seen = sum(prod(plan.nets[net].in_shape) for net in needs.images)
-    backward = BACKWARD_IMAGES * BACKWARD_LAYERS * largest if needs.images else 0
+    together = max((backward_images(plan.nets[net].in_shape) for net in needs.images), default=0)
+    backward = min(together, plan.batch) * BACKWARD_LAYERS * largest
     return 4 * (plan.batch * (whole + 2 * sampled + seen + FORWARD_COPIES * largest) + backward + BLOCK_ROWS)
 
 

@@ -29,6 +29,8 @@ from jobs.steps.dynamics import DynamicsOptions
 from jobs.steps.evaluate import EvaluateOptions
 from jobs.steps.feature_maps import FeatureMapsOptions
 from jobs.steps.filters_options import FiltersOptions
+from jobs.steps.maximize_options import MaximizeOptions
+from jobs.steps.perturb_options import PerturbOptions
 from jobs.steps.regress import RegressOptions
 from jobs.steps.top_images_options import TopImagesOptions
 
@@ -87,6 +89,8 @@ class StepSpec(Options):
     filters: FiltersOptions | None = Field(None, description="What filters look like, and which are Gabors.")
     feature_maps: FeatureMapsOptions | None = Field(None, description="The maps that layers make of some images.")
     decision_lines: DecisionLinesOptions | None = Field(None, description="How a net of one layer parts the plane.")
+    maximize: MaximizeOptions | None = Field(None, description="Images that units would like best.")
+    perturb: PerturbOptions | None = Field(None, description="Adversarial samples, and occluders that flip a class.")
     top_images: TopImagesOptions | None = Field(None, description="The images that excite every unit most.")
 
     @model_validator(mode="before")

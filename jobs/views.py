@@ -6,7 +6,6 @@ from itertools import islice
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from PIL import Image
 from torch import Tensor, nn
 
 from cluster.blobs import Blobs
@@ -63,12 +62,5 @@ class Views:
         return True
 
     def scale(self, net: str) -> Float[Tensor, "2 channels height width"]:
-        """A black and a white picture as a network sees them: between them every pixel has its brightness again.
-
-        True to the picture where preprocessing treats pixels alike, as resizing, cropping and normalizing do.
-        """
-        (first,) = self.first_rows(1)
-        picture = self.inputs.source.load(self.manifest.entries[first])
-        colors = (0.0, 1.0) if picture.mode == "F" else ("black", "white")
-        ends = [Image.new(picture.mode, picture.size, color) for color in colors]
-        return torch.stack([self.inputs.preprocesses[net](end) for end in ends])
+        """A black and a white picture as a network sees them."""
+        return self.inputs.scale(net, self.manifest)

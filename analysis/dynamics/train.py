@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from analysis.dynamics.objective import Objective, classification
 from analysis.dynamics.recipe import TrainOptions, learning_rate
 from analysis.dynamics.seeding import seeded, stream
 
@@ -23,10 +24,6 @@ Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 class DivergedError(ArithmeticError):
     """The loss stopped being a finite number; the message has the step; weights stay as the step before left them."""
-
-
-class NoLogitsError(TypeError):
-    """The net's output in training mode is not a matrix of logits; the message has what it is."""
 
 
 class Hook:
@@ -52,7 +49,7 @@ def _empty() -> np.ndarray:
 
 @dataclass(frozen=True)
 class Curves:
-    """Loss (mean cross-entropy, nats) and accuracy (0 to 1), float64, entry e after e + 1 epochs.
+    """The objective's loss (nats) and accuracy (0 to 1), float64, entry e after e + 1 epochs.
 
     On the training images they are means over the epoch's batches as they were met; the last two are empty without
     test images.
@@ -86,20 +83,20 @@ def train(
     labels: Tensor,
     options: TrainOptions,
     *,
+    objective: Objective = classification,
     test: tuple[Tensor, Tensor] | None = None,
     augment: Augment | None = None,
     hooks: Sequence[Hook] = (),
     on_epoch: Callable[[TrainState], None] | None = None,
     state: TrainState | None = None,
 ) -> Curves:
-    """Train `net` in place by cross-entropy, on its own device, and leave it in eval mode.
+    """Train `net` in place, by default by cross-entropy, on its own device, and leave it in eval mode.
 
-    images: (N, ...) float; labels: (N,) int64 in 0..classes-1; test: the same pair, scored after every epoch.
+    images: (N, ...) float; labels: (N,) int64 in 0..classes-1, or what `objective` expects; test: the same pair.
     augment: (batch, generator) to batch; it may also draw from torch's global generator, seeded here for the epoch.
-    on_epoch: called before the first epoch (epoch 0) and after each.
-    state: where an earlier run with the same arguments stopped.
-    Raises ValueError for no images or unequal lengths, NoLogitsError for another kind of output, DivergedError
-    where the loss is not finite.
+    on_epoch: called before the first epoch (epoch 0) and after each. state: where an equal run stopped.
+    Raises ValueError for no images or unequal lengths, DivergedError where the loss is not finite, and the objective's
+    errors: NoLogitsError for another kind of output.
     """
     if len(images) == 0 or len(images) != len(labels):
         raise ValueError(f"{len(images)} images and {len(labels)} labels; expected as many of both, at least one")
@@ -113,8 +110,9 @@ def train(
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
         for epoch in range(start, options.epochs):
             with seeded(_device(net), options.seed, epoch):
-                met = _epoch(net, optimizer, images, labels, options, epoch, augment, hooks)
-            curves = curves.extended(met, evaluate(net, *test, batch=options.batch) if test else None)
+                met = _epoch(net, optimizer, images, labels, options, epoch, objective, augment, hooks)
+            scores = evaluate(net, *test, batch=options.batch, objective=objective) if test else None
+            curves = curves.extended(met, scores)
             if on_epoch:
                 on_epoch(_snapshot(epoch + 1, net, optimizer, curves))
     net.eval()
@@ -122,17 +120,19 @@ def train(
 
 
 @torch.no_grad()
-def evaluate(net: nn.Module, images: Tensor, labels: Tensor, *, batch: int = 256) -> tuple[float, float]:
-    """Mean cross-entropy in nats and accuracy in 0..1 of `net` in eval mode; its own mode is put back."""
+def evaluate(
+    net: nn.Module, images: Tensor, labels: Tensor, *, batch: int = 256, objective: Objective = classification
+) -> tuple[float, float]:
+    """Mean loss in nats and accuracy in 0..1 of `net` in eval mode; its own mode is put back."""
     training, device = net.training, _device(net)
     net.eval()
-    loss, right = 0.0, 0
+    loss_sum, right = 0.0, 0.0
     for part, target in zip(images.split(batch), labels.split(batch), strict=True):
-        logits, target = net(part.to(device)), target.to(device)
-        loss += nn.functional.cross_entropy(logits, target, reduction="sum").item()
-        right += int((logits.argmax(1) == target).sum())
+        loss, hits = objective(net, part.to(device), target.to(device))
+        loss_sum += loss.item() * len(part)
+        right += hits.item()
     net.train(training)
-    return loss / len(labels), right / len(labels)
+    return loss_sum / len(labels), right / len(labels)
 
 
 def _epoch(
@@ -142,37 +142,40 @@ def _epoch(
     labels: Tensor,
     options: TrainOptions,
     epoch: int,
+    objective: Objective,
     augment: Augment | None,
     hooks: Sequence[Hook],
 ) -> tuple[float, float]:
     """One pass in a drawn order: mean loss and accuracy over its images."""
     device, generator = _device(net), torch.Generator().manual_seed(stream(options.seed, epoch, 1))
     count = math.ceil(len(images) / options.batch)
-    loss_sum, right = 0.0, 0
+    loss_sum, right = 0.0, 0.0
     net.train()
     # Steps of equal size: a last batch of one image would break batch norm.
     for number, rows in enumerate(torch.randperm(len(images), generator=generator).tensor_split(count)):
         step = epoch * count + number
         batch = augment(images[rows], generator) if augment else images[rows]
         _set_rate(optimizer, options, hooks, step, count * options.epochs)
-        loss, hits = _step(net, optimizer, batch.to(device), labels[rows].to(device), hooks, step)
+        loss, hits = _step(net, optimizer, batch.to(device), labels[rows].to(device), objective, hooks, step)
         loss_sum += loss * len(rows)
         right += hits
     return loss_sum / len(images), right / len(images)
 
 
 def _step(
-    net: nn.Module, optimizer: torch.optim.Optimizer, batch: Tensor, target: Tensor, hooks: Sequence[Hook], step: int
-) -> tuple[float, int]:
+    net: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batch: Tensor,
+    target: Tensor,
+    objective: Objective,
+    hooks: Sequence[Hook],
+    step: int,
+) -> tuple[float, float]:
     """Forward, backward, update: the batch's mean loss and number of right answers."""
     for hook in hooks:
         hook.before_forward(net, step)
     optimizer.zero_grad(set_to_none=True)
-    logits = net(batch)
-    if not isinstance(logits, Tensor) or logits.ndim != 2:
-        found = f"a tensor {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise NoLogitsError(f"in training mode the net gives {found}; expected logits (N, classes)")
-    loss = nn.functional.cross_entropy(logits, target)
+    loss, hits = objective(net, batch, target)
     value = loss.item()
     if not math.isfinite(value):
         raise DivergedError(f"the loss is {value} at step {step}")
@@ -182,7 +185,7 @@ def _step(
     optimizer.step()
     for hook in hooks:
         hook.after_step(net, step)
-    return value, int((logits.detach().argmax(1) == target).sum())
+    return value, hits.item()
 
 
 def _set_rate(

@@ -46,7 +46,7 @@ class TrainingRecord:
 
 
 def recipe(
-    spec: NetSpec, in_shape: tuple[int, int, int], classes: int, data_key: str, allow_code: tuple[str, ...] = ()
+    spec: NetSpec, in_shape: tuple[int, ...], classes: int, data_key: str, allow_code: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     """All that decides the weights but threads and processor: architecture, images, seeds, options, trainer version.
 

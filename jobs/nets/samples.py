@@ -14,12 +14,12 @@ from jobs.images.source import BadImage, Entry, Source
 
 @dataclass(frozen=True)
 class Samples:
-    """Images to train on or to test with."""
+    """Images to train on or to test with; of a network that writes, whatever it reads, and texts."""
 
     images: Tensor
-    """(N, C, H, W), float32, preprocessed."""
+    """(N, C, H, W), float32, preprocessed; of texts (N, words), int64."""
     labels: Tensor
-    """(N,), int64, from 0."""
+    """(N,), int64, from 0; of texts (N, words)."""
 
     def key(self) -> str:
         """sha256 over the shapes, dtypes and bytes of both, in hex."""

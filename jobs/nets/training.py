@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from analysis.dynamics.train import Augment, Curves, DivergedError, NoLogitsError, TrainState, train
+from analysis.dynamics.objective import NoLogitsError, Objective, classification
+from analysis.dynamics.train import Augment, Curves, DivergedError, TrainState, train
 from jobs.errors import UserError
 from jobs.images.augment import build_augment
 from jobs.nets.build import build
@@ -50,15 +51,40 @@ def trained(
     """
     _check(spec, data, classes)
     in_shape = (data.images.shape[1], data.images.shape[2], data.images.shape[3])
-    full = recipe(spec, in_shape, classes, data_key or data.key(), allow_code)
-    run = _Run(folder, spec.train or TrainSpec(), full, device, progress)
+    return trained_by(
+        recipe(spec, in_shape, classes, data_key or data.key(), allow_code),
+        spec.train or TrainSpec(),
+        lambda: build(spec.arch, in_shape, classes, spec.options, allow_code, spec.first_seed()),
+        data,
+        folder,
+        test=test,
+        device=device,
+        allow_code=allow_code,
+        progress=progress,
+    )
+
+
+def trained_by(
+    recipe: dict[str, Any],
+    spec: TrainSpec,
+    make: Callable[[], nn.Module],
+    data: Samples,
+    folder: Path,
+    *,
+    objective: Objective = classification,
+    test: Samples | None = None,
+    device: str = "cpu",
+    allow_code: tuple[str, ...] = (),
+    progress: Callable[[int, Curves], None] | None = None,
+) -> TrainingRecord:
+    """As `trained`, for a network that `make` builds; `recipe` names all that decides its weights, `objective` too."""
+    run = _Run(folder, spec, recipe, device, progress)
     found = finished(folder, run.key)
     if found and all(checkpoint(folder, epoch).is_file() for epoch in run.keep):
         return found
     folder.mkdir(parents=True, exist_ok=True)
-    net = build(spec.arch, in_shape, classes, spec.options, allow_code, spec.first_seed()).to(device)
-    augment = build_augment(run.spec.augment, allow_code)
-    curves = _loop(net, spec.arch, data, test, augment, run)
+    net = make().to(device)
+    curves = _loop(net, data, test, build_augment(spec.augment, allow_code), objective, run)
     write_whole(folder / "curves.json", json.dumps({name: c.tolist() for name, c in asdict(curves).items()}) + "\n")
     record = run.record(net, len(data.images), curves, found)
     record.save(folder)
@@ -67,14 +93,16 @@ def trained(
 
 
 def _loop(
-    net: nn.Module, arch: str, data: Samples, test: Samples | None, augment: Augment | None, run: "_Run"
+    net: nn.Module, data: Samples, test: Samples | None, augment: Augment | None, objective: Objective, run: "_Run"
 ) -> Curves:
+    arch = run.recipe["arch"]
     try:
         return train(
             net,
             data.images,
             data.labels,
             run.spec.loop(),
+            objective=objective,
             test=(test.images, test.labels) if test else None,
             augment=augment,
             on_epoch=run.on_epoch,

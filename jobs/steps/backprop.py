@@ -160,7 +160,7 @@ class Explained:
             module = batch.nets[net]
             if self.step.options.control and net not in self.controls:
                 self.controls[net] = randomized(module, self.step.seed)
-            for some in chunks(len(batch.rows)):
+            for some in chunks(len(batch.rows), batch.images[net].shape[1:]):
                 images, rows = batch.images[net][some].clone(), batch.rows[some]
                 neuron = self.step.neuron(net, module, images, batch.labels[some])
                 self._add(net, module, images, neuron, rows, self.step.asked(middle))

@@ -11,6 +11,7 @@ from jobs.figures.lines import Line, lines
 from jobs.figures.plate import Plate, plate_name
 from jobs.report.cells import Cell
 from jobs.report.page import Table
+from jobs.steps.class_names import class_names
 from jobs.steps.presentation import Presentation
 
 if TYPE_CHECKING:
@@ -46,19 +47,19 @@ def presentation(step: "Backprop", plan: "Plan", results: dict[str, xr.Dataset],
 def _maps(step: "Backprop", plan: "Plan", found: xr.Dataset, views: "Views") -> Plate:
     net = found.attrs["net"]
     rows, names = [], []
-    pictures = _pictures(found, views)
+    shown = pictures(found, views)
     draw = Drawing(step.options.overlay, step.options.scale == "shared")
     for number, row in enumerate(found["drawn"].values):
         seen = int(np.flatnonzero(found["row"].values == row)[0])
         rows.append([
-            Look("image", pictures[number], caption=_unit(step, plan, found, seen)),
-            *draw.looks(found, "map", number, pictures[number]),
+            Look("image", shown[number], caption=_unit(step, plan, found, seen)),
+            *draw.looks(found, "map", number, shown[number]),
             *_cancelled(found, number),
         ])  # fmt: skip
         names.append("trained")
         if "control_map" in found:
-            empty = Look("image", np.ones_like(pictures[number]))
-            rows.append([empty, *draw.looks(found, "control_map", number, pictures[number])])
+            empty = Look("image", np.ones_like(shown[number]))
+            rows.append([empty, *draw.looks(found, "control_map", number, shown[number])])
             names.append("random")
     what = "the predicted class" if step.options.layer is None else f"{step.options.layer}"
     return Plate(
@@ -70,11 +71,11 @@ def _maps(step: "Backprop", plan: "Plan", found: xr.Dataset, views: "Views") -> 
         f"plain gradient through the channels of {found.attrs['through']}; near 0 nearly all cancels.",
         attributions(rows, names),
         {name: found[name].values for name in ("map", "control_map", "left_after_cancellation") if name in found}
-        | {"image": pictures},
+        | {"image": shown},
     )
 
 
-def _pictures(found: xr.Dataset, views: "Views") -> np.ndarray:
+def pictures(found: xr.Dataset, views: "Views") -> np.ndarray:
     """The drawn images in 0-1, (drawn, height, width, 1 or 3)."""
     net = found.attrs["net"]
     black, white = views.scale(net).numpy()
@@ -122,8 +123,7 @@ def _unit(step: "Backprop", plan: "Plan", found: xr.Dataset, image: int) -> str:
     channel, value = int(found["channel"].values[image]), float(found["value"].values[image])
     if step.options.layer is not None or channel < 0:
         return f"#{channel}: {value:.2f}" if channel >= 0 else f"{value:.2f}"
-    name = plan.classes[channel] if channel < len(plan.classes) else f"class {channel}"
-    return f"{name[:14]}: {value:.1f}"
+    return f"{class_names(plan, found.attrs['net'])[channel][:14]}: {value:.1f}"
 
 
 def _smoothness(net: str, found: xr.Dataset) -> Plate:

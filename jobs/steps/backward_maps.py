@@ -1,6 +1,6 @@
 """Backward images of a batch by any method, a few images at a time, and the numbers that say what they look like."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from analysis.attribution.cancellation import autocorrelation
 from analysis.attribution.grad_cam import grad_cam
 from analysis.attribution.gradients import input_x_gradient, integrated_gradients, smoothgrad
 from analysis.attribution.neuron import Neuron
-from jobs.memory import BACKWARD_IMAGES
+from jobs.memory import backward_images as at_once
 from jobs.steps.backprop_options import Method
 
 Maps = Float[np.ndarray, "images colors height width"]
@@ -36,10 +36,11 @@ def backward_maps(net: nn.Module, images: Tensor, neuron: Neuron, rows: np.ndarr
     return {method: _one(method, net, images, neuron, rows, asked).cpu().numpy() for method in asked.methods}
 
 
-def chunks(count: int) -> Iterator[slice]:
-    """Images that go through a network together when gradients are taken."""
-    for start in range(0, count, BACKWARD_IMAGES):
-        yield slice(start, start + BACKWARD_IMAGES)
+def chunks(count: int, in_shape: Sequence[int]) -> Iterator[slice]:
+    """Images (channels, height, width) that go through a network together when gradients are taken."""
+    step = at_once(in_shape)
+    for start in range(0, count, step):
+        yield slice(start, start + step)
 
 
 def _one(method: Method, net: nn.Module, images: Tensor, neuron: Neuron, rows: np.ndarray, asked: Asked) -> Tensor:

@@ -12,6 +12,8 @@ from jobs.steps.dynamics import Dynamics
 from jobs.steps.evaluate import Evaluate
 from jobs.steps.feature_maps import FeatureMaps
 from jobs.steps.filters import Filters
+from jobs.steps.maximize import Maximize
+from jobs.steps.perturb import Perturb
 from jobs.steps.regress import Regress
 from jobs.steps.step import Step, TakesResults
 from jobs.steps.top_images import StrongestImages
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 KINDS = (
     Evaluate, Correlate, Compare, Regress, Dynamics, Classes, Distributions, StrongestImages, Backprop, Filters,
-    FeatureMaps, DecisionLines,
+    FeatureMaps, DecisionLines, Perturb, Maximize,
 )  # fmt: skip
 STEPS: dict[str, Any] = {step.name: step for step in KINDS}
 

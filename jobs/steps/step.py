@@ -61,6 +61,8 @@ class Batch:
     images: Mapping[str, Tensor] = field(default_factory=dict)
     """(images, channels, height, width) as each network sees them."""
     nets: Mapping[str, nn.Module] = field(default_factory=dict)
+    scales: Mapping[str, Tensor] = field(default_factory=dict)
+    """(2, channels, height, width): a black and a white picture as each of these networks sees them."""
 
 
 class Reducer(Protocol):

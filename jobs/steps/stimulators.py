@@ -52,6 +52,11 @@ class Layer:
         """Its name in the network."""
         return self.key.partition("/")[2]
 
+    @property
+    def in_shape(self) -> tuple[int, int, int]:
+        """Of its network's images."""
+        return self.views.plan.nets[self.net].in_shape
+
     def neuron(self, unit: int, positions: torch.Tensor) -> Neuron:
         """A channel or a direction, at one position of each image."""
         if self.step.weights is None:
@@ -108,7 +113,7 @@ def _pictures(
     module = layer.views.net(layer.net)
     for number, unit in enumerate(drawn):
         held = np.flatnonzero(found.rows[unit] != NONE)
-        for ranks in (held[some] for some in chunks(len(held))):
+        for ranks in (held[some] for some in chunks(len(held), layer.in_shape)):
             images = layer.views.images(layer.net, found.rows[unit, ranks])
             neuron = layer.neuron(int(unit), torch.from_numpy(positions[unit, ranks]))
             explained = backward_images(module, images, neuron, layer.step.options.rule)
