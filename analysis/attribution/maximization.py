@@ -3,6 +3,7 @@ arXiv:1312.6034), without a prior (`priors.NoPrior`), with Yosinski's regularize
 Fourier spectrum (`fourier_image.Fourier`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -44,7 +45,7 @@ def maximize(
     neuron: Neuron,
     scale: Float[Tensor, "2 colors height width"],
     prior: Prior,
-    generator: torch.Generator,
+    generator: torch.Generator | Sequence[torch.Generator],
     *,
     images: int = 1,
     of: Of = "activation",
@@ -54,13 +55,17 @@ def maximize(
 
     scale: a black and a white picture as the network sees them, on its device: bounds and size of the images.
     generator: gives each image a stream of its own, on the CPU: an image does not depend on the others of its batch,
-    and batches that share a generator are as one batch. center: the picture, as the network sees it, that priors
-    start from and fall back to; halfway between black and white by default. An `argmax` position follows the image.
+    and batches that share a generator are as one batch; a list holds the streams themselves. center: the picture, as
+    the network sees it, that priors start from and fall back to; halfway between black and white by default. An
+    `argmax` position follows the image.
     Raises the errors of `forward` and `Neuron.target`, and ValueError for a prior with fewer steps than 1, a mean with
     a position, and a probability of a direction.
     """
     _check(neuron, prior, of)
-    streams = [torch.Generator().manual_seed(seed) for seed in _seeds(generator, images)]
+    if isinstance(generator, torch.Generator):
+        streams = [torch.Generator().manual_seed(seed) for seed in _seeds(generator, images)]
+    else:
+        streams = list(generator)
 
     def draw(shape: tuple[int, ...]) -> Tensor:
         return torch.stack([torch.randn(shape, generator=stream, dtype=scale.dtype) for stream in streams]).to(scale)

@@ -115,33 +115,34 @@ class Maximize(WithoutPass):
         return len(self.parts(plan))
 
     def perform(self, number: int, plan: "Plan", views: "Views") -> Arrays:
-        """Climb for a few units; which of them go together changes nothing."""
+        """Climb for a few units at once; which of them go together changes nothing."""
         net, way, units = self.parts(plan)[number]
         module = views.net(net).to(plan.device)
         scale = views.scale(net).to(plan.device)
         prior = self.options.prior(way, min(plan.nets[net].in_shape[1:]))
         arrays: Arrays = {}
-        for unit in units:
-            generator = torch.Generator().manual_seed(self.seed + unit)
-            found = maximize(module, self._neuron(net, unit, plan), scale, prior, generator, of=self.options.of)
-            place = f"{net}|{way}|{unit}"
-            arrays[f"{place}|image"] = found.images[0].cpu().numpy()
-            arrays[f"{place}|value"] = found.values.cpu().numpy()[0]
-            arrays[f"{place}|trajectory"] = found.trajectory[:, 0].cpu().numpy()
-            arrays[f"{place}|dead"] = found.dead.cpu().numpy()[0]
+        for neuron, some in self._neurons(net, units, plan):
+            streams = [torch.Generator().manual_seed(self.seed + unit) for unit in some]
+            found = maximize(module, neuron, scale, prior, streams, of=self.options.of)
+            held = {"image": found.images, "value": found.values, "trajectory": found.trajectory.T, "dead": found.dead}
             if found.probabilities is not None:
-                arrays[f"{place}|probability"] = found.probabilities.cpu().numpy()[0]
+                held["probability"] = found.probabilities
+            for name, values in held.items():
+                for unit, one in zip(some, values.cpu().numpy(), strict=True):
+                    arrays[f"{net}|{way}|{unit}|{name}"] = one
         return arrays
 
-    def _neuron(self, net: str, unit: int, plan: "Plan") -> Neuron:
+    def _neurons(self, net: str, units: tuple[int, ...], plan: "Plan") -> list[tuple[Neuron, tuple[int, ...]]]:
+        """Channels all at once, directions one by one."""
         layer = self.options.layer
         if layer is None:
-            return Neuron(channel=unit)
+            return [(Neuron(channel=units), units)]
         _, height, width = plan.shapes[f"{net}/{layer}"]
         center = None if self.options.of == "mean" else (height // 2, width // 2)
-        if self.weights is not None:
-            return Neuron(layer, position=center, direction=self.weights[f"{net}/{layer}"][:, unit])
-        return Neuron(layer, unit, center)
+        if self.weights is None:
+            return [(Neuron(layer, units, center), units)]
+        found = self.weights[f"{net}/{layer}"]
+        return [(Neuron(layer, position=center, direction=found[:, unit]), (unit,)) for unit in units]
 
     def finish(self, plan: "Plan", arrays: Arrays, _views: "Views") -> Results:
         """One dataset a network."""
