@@ -30,6 +30,7 @@ from jobs.steps.evaluate import EvaluateOptions
 from jobs.steps.feature_maps import FeatureMapsOptions
 from jobs.steps.filters_options import FiltersOptions
 from jobs.steps.maximize_options import MaximizeOptions
+from jobs.steps.occlude_options import OccludeOptions
 from jobs.steps.perturb_options import PerturbOptions
 from jobs.steps.regress import RegressOptions
 from jobs.steps.top_images_options import TopImagesOptions
@@ -90,6 +91,7 @@ class StepSpec(Options):
     feature_maps: FeatureMapsOptions | None = Field(None, description="The maps that layers make of some images.")
     decision_lines: DecisionLinesOptions | None = Field(None, description="How a net of one layer parts the plane.")
     maximize: MaximizeOptions | None = Field(None, description="Images that units would like best.")
+    occlude: OccludeOptions | None = Field(None, description="What a network says as windows of an image are covered.")
     perturb: PerturbOptions | None = Field(None, description="Adversarial samples, and occluders that flip a class.")
     top_images: TopImagesOptions | None = Field(None, description="The images that excite every unit most.")
 

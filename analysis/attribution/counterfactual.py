@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from analysis.attribution.occluders import Run
+from analysis.attribution.covered_sets import Run
 
 Sets = Bool[Tensor, "sets windows"]
 """Which windows are covered in each."""
@@ -67,7 +67,7 @@ def smallest_flip(
 ) -> Counterfactual:
     """The fewest windows of one image that, covered together, change its class.
 
-    run: logits with sets of windows covered, as from `occluders.occluding`. scores: logits with each window covered
+    run: logits with sets of windows covered, as from `covered_sets.occluding`. scores: logits with each window covered
     alone, where a sweep has them already: windows that flip by them are run all the same, the rest is taken at their
     word. to: the class to change to; any other by default. largest: windows covered at most. exhaustive: passes for
     trying all sets smaller than what the greedy search found. Of sets of one size that flip, the one with the largest

@@ -118,9 +118,10 @@ def _panel(figure: Figure, look: Look, box: tuple[float, float, float, float]) -
     bar = figure.colorbar(scale, cax=figure.add_axes(inner), orientation="horizontal", ticks=[])
     bar.outline.set_visible(False)
     text = ((left + wide / 2) / WIDTH, (bottom - 0.19) / height)
-    figure.text(*text, look.caption or _range(limits), fontsize=SMALL, color=SOFT, ha="center")
+    figure.text(*text, look.caption or in_words(limits), fontsize=SMALL, color=SOFT, ha="center")
 
 
-def _range(limits: tuple[float, float]) -> str:
-    low, high = limits
-    return f"\N{PLUS-MINUS SIGN}{high:.2g}" if low == -high else f"{low:.2g} to {high:.2g}"
+def in_words(limits: tuple[float, float]) -> str:
+    """The scale of a map for a reader: "±0.25", "2,048 to 4,595"."""
+    low, high = (f"{end:,.0f}" if max(map(abs, limits)) >= 100 else f"{end:.2g}" for end in limits)
+    return f"\N{PLUS-MINUS SIGN}{high}" if limits[0] == -limits[1] else f"{low} to {high}"

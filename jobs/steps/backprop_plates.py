@@ -77,12 +77,20 @@ def _maps(step: "Backprop", plan: "Plan", found: xr.Dataset, views: "Views") -> 
 
 def pictures(found: xr.Dataset, views: "Views") -> np.ndarray:
     """The drawn images in 0-1, (drawn, height, width, 1 or 3)."""
-    net = found.attrs["net"]
+    return pictures_of(views, found.attrs["net"], found["drawn"].values)
+
+
+def pictures_of(views: "Views", net: str, rows: np.ndarray) -> np.ndarray:
+    """Images by row, in 0-1, (images, height, width, 1 or 3)."""
     black, white = views.scale(net).numpy()
     span = np.where(white == black, 1.0, white - black)
-    images = views.images(net, found["drawn"].values).numpy()
-    shown = np.moveaxis(np.clip((images - black) / span, 0.0, 1.0), 1, -1)
-    return shown if shown.shape[-1] in (1, 3) else shown.mean(-1, keepdims=True)
+    return colored(np.clip((views.images(net, rows).numpy() - black) / span, 0.0, 1.0))
+
+
+def colored(images: np.ndarray) -> np.ndarray:
+    """Channels last, (images, height, width, 1 or 3); channels that are no colors are averaged."""
+    moved = np.moveaxis(images, 1, -1)
+    return moved if moved.shape[-1] in (1, 3) else moved.mean(-1, keepdims=True)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 
 from analysis.attribution.counterfactual import smallest_flip
-from analysis.attribution.occluders import occluding
+from analysis.attribution.covered_sets import occluding
 from jobs.steps.class_names import class_names
 from jobs.steps.perturb_options import NORMS
 from jobs.steps.step import Arrays

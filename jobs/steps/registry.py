@@ -13,6 +13,7 @@ from jobs.steps.evaluate import Evaluate
 from jobs.steps.feature_maps import FeatureMaps
 from jobs.steps.filters import Filters
 from jobs.steps.maximize import Maximize
+from jobs.steps.occlude import Occlude
 from jobs.steps.perturb import Perturb
 from jobs.steps.regress import Regress
 from jobs.steps.step import Step, TakesResults
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 KINDS = (
     Evaluate, Correlate, Compare, Regress, Dynamics, Classes, Distributions, StrongestImages, Backprop, Filters,
-    FeatureMaps, DecisionLines, Perturb, Maximize,
+    FeatureMaps, DecisionLines, Perturb, Maximize, Occlude,
 )  # fmt: skip
 STEPS: dict[str, Any] = {step.name: step for step in KINDS}
 

@@ -97,7 +97,7 @@ class StrongestImages:
         """The strongest of both; a unit without a valid image has none."""
         if not left or not right:
             return left or right
-        return _arrays({layer: restored(left, layer).merge(restored(right, layer)) for layer in self.layers})
+        return named_arrays({layer: restored(left, layer).merge(restored(right, layer)) for layer in self.layers})
 
     def finish(self, plan: "Plan", arrays: Arrays, views: "Views") -> Results:
         """One dataset a layer: values, images, positions and boxes of all units, pictures of some."""
@@ -138,7 +138,7 @@ class Strongest:
 
     def arrays(self) -> Arrays:
         """Values, images and positions by layer."""
-        return _arrays(self.found)
+        return named_arrays(self.found)
 
 
 def restored(arrays: Arrays, layer: str) -> TopImages:
@@ -146,7 +146,8 @@ def restored(arrays: Arrays, layer: str) -> TopImages:
     return TopImages(**{name: arrays[f"{layer}|{name}"] for name in FIELDS})
 
 
-def _arrays(found: dict[str, TopImages]) -> Arrays:
+def named_arrays(found: dict[str, TopImages]) -> Arrays:
+    """What `restored` finds again."""
     return {f"{layer}|{name}": getattr(one, name) for layer, one in found.items() for name in FIELDS}
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from analysis.attribution.counterfactual import smallest_flip
-from analysis.attribution.occluders import Run, occluding
+from analysis.attribution.covered_sets import Run, occluding
 from tests.analysis.attribution.nets import Call, pictures, small_net
 
 

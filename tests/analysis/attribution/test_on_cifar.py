@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from analysis.attribution.adversarial import fgsm, pgd
 from analysis.attribution.counterfactual import smallest_flip
+from analysis.attribution.covered_sets import occluding
 from analysis.attribution.deepfool import deepfool
 from analysis.attribution.fourier_image import Fourier
 from analysis.attribution.maximization import maximize
 from analysis.attribution.neuron import Neuron
-from analysis.attribution.occluders import occluding
 from jobs.nets.build import build, default_preprocess
 from jobs.nets.weights import load_weights
 
