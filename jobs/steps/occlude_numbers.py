@@ -44,28 +44,31 @@ def dataset(step: "Occlude", plan: "Plan", views: "Views", net: str, arrays: Arr
         "where": (("image", "target", "axis"), np.stack([down[where[0], 0], across[where[1], 0]], axis=-1)),
     }
     if len(drawn):
-        channels = variables["channel"][1][np.isin(rows, drawn)]
-        strongest = restored(arrays, f"{net}/{layer}").rows[channels]
-        other = np.stack([_others(found, row) for found, row in zip(strongest, drawn, strict=True)])
-        shown = np.concatenate([drawn[:, None], other], axis=1)
-        projections = _projections(views, net, layer, shown, channels)
-        grids = np.stack([arrays[f"{net}|grid|{row}"] for row in drawn])
-        variables |= {
-            "grid": (("drawn", "target", "window_row", "window_column"), grids),
-            "projected": (("drawn", "rank"), shown),
-            "projection": (("drawn", "rank", "color", "row_pixel", "column_pixel"), projections),
-        }
+        variables |= _of_drawn(arrays, views, net, layer, drawn, variables["channel"][1][np.isin(rows, drawn)])
     return xr.Dataset(
         variables,
         coords={
-            "target": step.target_names(),
-            "drawn": drawn,
-            "window_row": down[:, 0],
-            "window_column": across[:, 0],
+            "target": step.target_names(), "drawn": drawn, "window_row": down[:, 0], "window_column": across[:, 0],
             "axis": ["y", "x"],
         },
         attrs={"net": net, "layer": layer, "window": step.options.window, "stride": step.options.stride},
-    )
+    )  # fmt: skip
+
+
+def _of_drawn(
+    arrays: Arrays, views: "Views", net: str, layer: str, drawn: np.ndarray, channels: np.ndarray
+) -> dict[str, Any]:
+    """Grids, and projections of the channel that is strongest in each image."""
+    strongest = restored(arrays, f"{net}/{layer}").rows[channels]
+    others = np.stack([_others(found, row) for found, row in zip(strongest, drawn, strict=True)])
+    projected = np.concatenate([drawn[:, None], others], axis=1)
+    grids = np.stack([arrays[f"{net}|grid|{row}"] for row in drawn])
+    projections = _projections(views, net, layer, projected, channels)
+    return {
+        "grid": (("drawn", "target", "window_row", "window_column"), grids),
+        "projected": (("drawn", "rank"), projected),
+        "projection": (("drawn", "rank", "color", "row_pixel", "column_pixel"), projections),
+    }
 
 
 def _others(strongest: np.ndarray, row: int) -> np.ndarray:
