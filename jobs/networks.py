@@ -1,6 +1,5 @@
 """The networks of a study: what each one is before anything is trained, and the training of those that need it."""
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from cluster.folder import Folder
 from jobs.errors import UserError, within
+from jobs.folders import in_folder
 from jobs.images.augment import build_augment
 from jobs.images.manifest import Manifest
 from jobs.images.preprocess import preprocess_digest
@@ -20,6 +19,7 @@ from jobs.inputs import Inputs
 from jobs.messages import one_line
 from jobs.nets.build import output_classes
 from jobs.nets.from_code import code_digest
+from jobs.nets.options import TrainSpec
 from jobs.nets.record import FINAL, checkpoint, recipe, recipe_key
 from jobs.nets.samples import decode
 from jobs.nets.training import trained
@@ -99,24 +99,26 @@ def training_folder(arch: str, key: str) -> str:
     return f"nets/{arch.replace(':', '-')}-{key[:8]}"
 
 
-def training_set(inputs: Inputs, name: str) -> TrainingSet:
-    """The train and test split of the study's images, or of the source that `train.images` gives."""
-    declared = inputs.study.nets[name].train
+def training_set(inputs: Inputs, name: str, train: TrainSpec | None = None, option: str | None = None) -> TrainingSet:
+    """The train and test split of the study's images, or of the source that `train.images` gives.
+
+    train: by default the network's own, whose place in the study is `option`.
+    """
+    declared = train or inputs.study.net_of(name).train
     assert declared is not None
-    option = f"nets.{name}.train.images"
+    where = option or f"nets.{name}.train"
+    option = f"{where}.images"
     spec = _parsed(declared.images, option) if declared.images else inputs.study.images
     if "split" not in type(spec).model_fields:
         if declared.images is None:
-            raise UserError(
-                f"nets.{name}.train: images.source {spec.source} has no train split; name the images in {option}."
-            )
+            raise UserError(f"{where}: images.source {spec.source} has no train split; name the images in {option}.")
         source = open_source(spec, option)
         return TrainingSet(source, _entries(source), None, ())
-    train, test = (
+    first, second = (
         open_source(spec.model_copy(update={"split": split}), option if declared.images else "images")
         for split in ("train", "test")
     )
-    return TrainingSet(train, _entries(train), test, _entries(test))
+    return TrainingSet(first, _entries(first), second, _entries(second))
 
 
 def data_key(inputs: Inputs, name: str, data: TrainingSet) -> str:
@@ -128,21 +130,7 @@ def data_key(inputs: Inputs, name: str, data: TrainingSet) -> str:
 def train_net(inputs: Inputs, name: str, plan: NetPlan, device: str) -> dict[str, Any]:
     """Train one network into its folder below the runs' root, or find it there; runs in a process of its own."""
     assert plan.weights is not None
-    folder = plan.weights.rpartition("/")[0]
-    if isinstance(inputs.root, Folder):
-        return _train(inputs, name, plan, Path(inputs.root.url) / folder, device)
-    with tempfile.TemporaryDirectory() as local:
-        return _train_remote(inputs, name, plan, folder, Path(local), device)
-
-
-def _train_remote(inputs: Inputs, name: str, plan: NetPlan, folder: str, local: Path, device: str) -> dict[str, Any]:
-    """Train in a local folder and copy it to the bucket, the record last."""
-    for blob in inputs.root.list(folder):
-        (local / blob.rpartition("/")[2]).write_bytes(inputs.root.read(blob))
-    found = _train(inputs, name, plan, local, device)
-    for path in sorted(local.iterdir(), key=lambda path: path.name == "record.json"):
-        inputs.root.write(f"{folder}/{path.name}", path.read_bytes())
-    return found
+    return in_folder(inputs.root, plan.weights.rpartition("/")[0], lambda f: _train(inputs, name, plan, f, device))
 
 
 def _train(inputs: Inputs, name: str, plan: NetPlan, folder: Path, device: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Left in the folder: final.safetensors, epoch-0003.safetensors for every kept epo
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from analysis.dynamics.objective import NoLogitsError, Objective, classification
-from analysis.dynamics.train import Augment, Curves, DivergedError, TrainState, train
+from analysis.dynamics.train import Augment, Curves, DivergedError, Hook, TrainState, train
 from jobs.errors import UserError
 from jobs.images.augment import build_augment
 from jobs.nets.build import build
@@ -72,19 +72,21 @@ def trained_by(
     folder: Path,
     *,
     objective: Objective = classification,
+    hooks: Sequence[Hook] = (),
     test: Samples | None = None,
     device: str = "cpu",
     allow_code: tuple[str, ...] = (),
     progress: Callable[[int, Curves], None] | None = None,
 ) -> TrainingRecord:
-    """As `trained`, for a network that `make` builds; `recipe` names all that decides its weights, `objective` too."""
+    """As `trained`, for a network that `make` builds; `recipe` names all that decides its weights, `objective` and
+    `hooks` too."""
     run = _Run(folder, spec, recipe, device, progress)
     found = finished(folder, run.key)
     if found and all(checkpoint(folder, epoch).is_file() for epoch in run.keep):
         return found
     folder.mkdir(parents=True, exist_ok=True)
     net = make().to(device)
-    curves = _loop(net, data, test, build_augment(spec.augment, allow_code), objective, run)
+    curves = _loop(net, data, test, build_augment(spec.augment, allow_code), objective, hooks, run)
     write_whole(folder / "curves.json", json.dumps({name: c.tolist() for name, c in asdict(curves).items()}) + "\n")
     record = run.record(net, len(data.images), curves, found)
     record.save(folder)
@@ -93,7 +95,13 @@ def trained_by(
 
 
 def _loop(
-    net: nn.Module, data: Samples, test: Samples | None, augment: Augment | None, objective: Objective, run: "_Run"
+    net: nn.Module,
+    data: Samples,
+    test: Samples | None,
+    augment: Augment | None,
+    objective: Objective,
+    hooks: Sequence[Hook],
+    run: "_Run",
 ) -> Curves:
     arch = run.recipe["arch"]
     try:
@@ -105,6 +113,7 @@ def _loop(
             objective=objective,
             test=(test.images, test.labels) if test else None,
             augment=augment,
+            hooks=hooks,
             on_epoch=run.on_epoch,
             state=run.resumed_state(),
         )
