@@ -102,20 +102,22 @@ def training_folder(arch: str, key: str) -> str:
 def training_set(inputs: Inputs, name: str, train: TrainSpec | None = None, option: str | None = None) -> TrainingSet:
     """The train and test split of the study's images, or of the source that `train.images` gives.
 
-    train: by default the network's own, whose place in the study is `option`.
+    train: another training than the network's own, at `option` in the study; where it names no images, the
+    network's own training does.
     """
-    declared = train or inputs.study.net_of(name).train
-    assert declared is not None
-    where = option or f"nets.{name}.train"
-    option = f"{where}.images"
-    spec = _parsed(declared.images, option) if declared.images else inputs.study.images
+    own, option = inputs.study.net_of(name).train, option or f"nets.{name}.train"
+    if train is None or (train.images is None and own is not None and own.images):
+        train, option = own, f"nets.{name}.train"
+    images, where = train.images if train else None, option
+    option = f"{option}.images"
+    spec = _parsed(images, option) if images else inputs.study.images
     if "split" not in type(spec).model_fields:
-        if declared.images is None:
+        if images is None:
             raise UserError(f"{where}: images.source {spec.source} has no train split; name the images in {option}.")
         source = open_source(spec, option)
         return TrainingSet(source, _entries(source), None, ())
     first, second = (
-        open_source(spec.model_copy(update={"split": split}), option if declared.images else "images")
+        open_source(spec.model_copy(update={"split": split}), option if images else "images")
         for split in ("train", "test")
     )
     return TrainingSet(first, _entries(first), second, _entries(second))

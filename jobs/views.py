@@ -13,7 +13,9 @@ from jobs.extract import IMAGES
 from jobs.images.manifest import Manifest
 from jobs.images.source import BadImage
 from jobs.inputs import Inputs
+from jobs.nets.options import TrainSpec
 from jobs.plan import Plan
+from jobs.retraining import TrainingData, training_data
 from jobs.stored_rows import StoredRows
 
 
@@ -60,6 +62,17 @@ class Views:
         except BadImage:
             return False
         return True
+
+    def training_data(self, net: str, train: TrainSpec, option: str) -> TrainingData:
+        """Images to train and test a network of the study with; decoded once."""
+        key = net, train.model_dump_json(include={"images"})
+        if key not in self._training_data:
+            self._training_data[key] = training_data(self.inputs, net, train, option)
+        return self._training_data[key]
+
+    @cached_property
+    def _training_data(self) -> dict[tuple[str, str], TrainingData]:
+        return {}
 
     def scale(self, net: str) -> Float[Tensor, "2 channels height width"]:
         """A black and a white picture as a network sees them."""
