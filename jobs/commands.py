@@ -46,16 +46,26 @@ def status_of(name: str, overrides: list[str], as_json: bool) -> None:
     """`vitrine status`: units committed by ledger."""
     study = load(name, overrides)
     plan, folder = _known(study)
-    units = -(-plan.rows // plan.unit)
+    units, tasks = -(-plan.rows // plan.unit), _tasks(study, plan)
     ledgers = sorted({blob.split("/")[1] for blob in folder.list("ledger")})
-    done = {ledger: len(Ledger(folder, ledger, units).committed()) for ledger in ledgers}
+    of = {ledger: tasks.get(ledger, units) for ledger in ledgers}
+    done = {ledger: len(Ledger(folder, ledger, of[ledger]).committed()) for ledger in ledgers}
     finished = folder.exists("manifest.json")
     if as_json:
-        print(encoder.dumps({"folder": folder.url, "units": units, "committed": done, "finished": finished}))
+        facts = {"folder": folder.url, "units": units, "committed": done, "of": of, "finished": finished}
+        print(encoder.dumps(facts))
         return
     print(f"{folder.url}: {'finished' if finished else 'not finished'}, {plan.rows} images in {units} units")
     for ledger, count in done.items():
-        print(f"  {ledger}: {count} of {units} units")
+        print(f"  {ledger}: {count} of {of[ledger]} {'tasks' if ledger in tasks else 'units'}")
+
+
+def _tasks(study: Study, plan: Plan) -> dict[str, int]:
+    """Number of tasks of each step that has some, by ledger."""
+    from jobs.passes import layout
+    from jobs.steps.step import HasTasks
+
+    return {work.name: work.step.tasks(plan) for work in layout(study, plan).works if isinstance(work.step, HasTasks)}
 
 
 def verify_run(name: str, overrides: list[str], as_json: bool) -> None:

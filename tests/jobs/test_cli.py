@@ -190,6 +190,17 @@ def test_status_of_a_finished_run(whole: Path, capsys: Capture) -> None:
     assert json.loads(capsys.readouterr().out)["finished"] is True
 
 
+def test_status_counts_tasks_apart_from_units(tmp_path: Path, capsys: Capture) -> None:
+    path = written(tmp_path, changed(steps=[{"maximize": {"channels": 10, "ways": ["none"], "steps": 2}}]))
+    assert vitrine("run", path) == 0
+    capsys.readouterr()
+    assert vitrine("status", path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if "maximize" in line]
+    networks = len(yaml.safe_load(path.read_text())["nets"])
+    assert line.endswith(f": {2 * networks} of {2 * networks} tasks"), "ten units of each, eight to a task"
+
+
 def test_report_draws_again_from_the_results(copied: Path, capsys: Capture) -> None:
     run = the_run(copied)
     shutil.rmtree(run / "report")
