@@ -1,26 +1,24 @@
-"""A folder on this machine for what only files can hold: the run's own, or one that is copied to and from a bucket."""
+"""A folder on this machine for what only files can hold: the run's own, or a copy of one in a bucket."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from cluster.blobs import Blobs
 from cluster.folder import Folder
 from jobs.nets.record import RECORD
 
-T = TypeVar("T")
 
-
-def in_folder(root: Blobs, name: str, work: Callable[[Path], T]) -> T:
-    """What `work` returns, done in the folder `name` below the runs' root; in a bucket the record is copied last."""
+@contextmanager
+def local_folder(root: Blobs, name: str) -> Iterator[Path]:
+    """A training's folder below the runs' root; of a copy, files are written back in the end, the record last."""
     if isinstance(root, Folder):
-        return work(Path(root.url) / name)
-    with tempfile.TemporaryDirectory() as place:
-        local = Path(place)
+        yield Path(root.url) / name
+        return
+    with tempfile.TemporaryDirectory() as copy:
         for blob in root.list(name):
-            (local / blob.rpartition("/")[2]).write_bytes(root.read(blob))
-        found = work(local)
-        for path in sorted(local.iterdir(), key=lambda path: path.name == RECORD):
+            (Path(copy) / blob.rpartition("/")[2]).write_bytes(root.read(blob))
+        yield Path(copy)
+        for path in sorted(Path(copy).iterdir(), key=lambda path: path.name == RECORD):
             root.write(f"{name}/{path.name}", path.read_bytes())
-        return found

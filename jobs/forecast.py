@@ -38,7 +38,8 @@ def forecast(study: Study, allow_code: tuple[str, ...]) -> Forecast:
     plan = with_fitting_groups(plan, bind(study, plan), study.resources.memory_bytes)
     found = layout(study, plan)
     passes = found.all_passes(inputs)
-    heaviest = max((projection(plan, [p.step for p in one.parts], one.store) for one in passes), key=lambda p: p.total)
+    projected = [projection(plan, [part.step for part in one.parts], one.store) for one in passes]
+    heaviest = max(projected, key=lambda one: one.total, default=projection(plan, (), ()))
     require_fit(heaviest, study.resources.memory_bytes)
     workers = worker_count(study.resources)
     seconds = sum(_seconds_per_image(inputs, plan, manifest, one) for one in passes) * plan.rows / workers

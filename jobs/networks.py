@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
+from analysis.attribution.attention import recorded_attention
 from jobs.errors import UserError, within
-from jobs.folders import in_folder
+from jobs.folders import local_folder
 from jobs.images.augment import build_augment
 from jobs.images.manifest import Manifest
 from jobs.images.preprocess import preprocess_digest
@@ -43,6 +45,18 @@ def weight_shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: tuple(layer.weight.shape) for name, layer in layers.items()}
 
 
+@torch.no_grad()
+def attention_shapes(net: nn.Module, in_shape: tuple[int, int, int]) -> dict[str, tuple[int, int, int]]:
+    """Heads, queries and keys of every attention module that sees an image as a whole, in the network's order."""
+    try:
+        with recorded_attention(net) as found:
+            net(torch.zeros(1, *in_shape))
+    except ValueError:  # no module of the kind
+        return {}
+    # Attention in windows has several rows an image.
+    return {name: (w.shape[1], w.shape[2], w.shape[3]) for name, w in found.items() if len(w) == 1}
+
+
 def describe(inputs: Inputs, name: str, manifest: Manifest) -> NetPlan:
     """A network as the plan fixes it; one that is trained has no `state` until it is."""
     spec = inputs.study.nets[name]
@@ -62,6 +76,8 @@ def describe(inputs: Inputs, name: str, manifest: Manifest) -> NetPlan:
     net = inputs.blank(name, draft)
     parameters = sum(parameter.numel() for parameter in net.parameters())
     about["weighted"] = weight_shapes(net)
+    if any(step.name == "attend" for step in inputs.study.steps):
+        about["attention"] = attention_shapes(net, in_shape)
     if spec.train is not None:
         data = data_key(inputs, name, training_set(inputs, name))
         key = recipe_key(recipe(spec, in_shape, classes, data, inputs.allow_code))
@@ -132,7 +148,8 @@ def data_key(inputs: Inputs, name: str, data: TrainingSet) -> str:
 def train_net(inputs: Inputs, name: str, plan: NetPlan, device: str) -> dict[str, Any]:
     """Train one network into its folder below the runs' root, or find it there; runs in a process of its own."""
     assert plan.weights is not None
-    return in_folder(inputs.root, plan.weights.rpartition("/")[0], lambda f: _train(inputs, name, plan, f, device))
+    with local_folder(inputs.root, plan.weights.rpartition("/")[0]) as folder:
+        return _train(inputs, name, plan, folder, device)
 
 
 def _train(inputs: Inputs, name: str, plan: NetPlan, folder: Path, device: str) -> dict[str, Any]:

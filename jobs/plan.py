@@ -47,6 +47,8 @@ class NetPlan(BaseModel):
     parameters: int
     weighted: dict[str, tuple[int, ...]] = {}
     """Shape of the weights of every convolution and fully connected layer, by module, in the network's order."""
+    attention: dict[str, tuple[int, int, int]] = {}
+    """Heads, queries and keys of every attention module over a whole image, by name, where a step looks at them."""
     in_shape: tuple[int, int, int]
     classes: int
     preprocess: str

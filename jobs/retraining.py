@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from analysis.dynamics.objective import Objective, classification
 from analysis.dynamics.train import Curves, Hook
 from jobs.errors import UserError, within
-from jobs.folders import in_folder
+from jobs.folders import local_folder
 from jobs.inputs import Inputs
 from jobs.nets.options import TrainSpec
 from jobs.nets.record import FINAL, TRAINER_VERSION, TrainingRecord, checkpoint, recipe_key
@@ -85,15 +85,12 @@ def retrained(
         "train": asdict(train.loop()) | {"learning_rate": train.loop().peak, "augment": train.augment},
     }  # fmt: skip
     key = recipe_key(recipe)
-
-    def work(folder: Path) -> Retrained:
+    with local_folder(inputs.root, f"nets/retrained-{key[:8]}") as folder:
         record = trained_by(
             recipe, train, lambda: copy.deepcopy(start), data.train, folder, objective=objective, hooks=hooks,
             test=data.test, device=device, allow_code=inputs.allow_code,
         )  # fmt: skip
         return _left(start, folder, record, train)
-
-    return in_folder(inputs.root, f"nets/retrained-{key[:8]}", work)
 
 
 def _left(start: nn.Module, folder: Path, record: TrainingRecord, train: TrainSpec) -> Retrained:

@@ -15,10 +15,12 @@ from pydantic_core import CoreSchema
 from analysis.positions import Policy
 from cluster.resources import Resources
 from jobs.errors import UserError, nearest
+from jobs.images.digits import DigitsOptions
 from jobs.images.sources import ImagesSpec
 from jobs.messages import one_line
 from jobs.nets.options import NetSpec
 from jobs.plan import CHECKPOINT
+from jobs.steps.attend_options import AttendOptions
 from jobs.steps.backprop_options import BackpropOptions
 from jobs.steps.classes import ClassesOptions
 from jobs.steps.compare_options import CompareOptions
@@ -78,6 +80,7 @@ class StepSpec(Options):
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
+    attend: AttendOptions | None = Field(None, description="Where networks look, and whether the truth is there.")
     evaluate: EvaluateOptions | None = Field(None, description="Accuracy of each network on the images.")
     correlate: CorrelateOptions | None = Field(None, description="Correlate and match the channels of two networks.")
 
@@ -127,15 +130,18 @@ class StepSpec(Options):
 
 
 class Study(Options):
-    """A whole study."""
+    """A whole study; one whose steps train all that they look at leaves images, nets and layers out."""
 
     name: Name = Field(description="Names the run's folder.")
     seed: int = Field(0, ge=0, description="Draws positions and bootstrap samples.")
-    images: ImagesSpec
-    nets: Annotated[dict[Name, NetSpec], Field(min_length=1, description="The networks, by the names that steps use.")]
+    images: ImagesSpec = DigitsOptions()
+    nets: Annotated[
+        dict[Name, NetSpec], Field(min_length=1, description="The networks, by the names that steps use.")
+    ] = {}
     layers: tuple[str, ...] | dict[str, tuple[str, ...]] = Field(
+        (),
         description="Layers by module name, globs allowed; `name:1` takes an item of a tuple, `name@0` one of several "
-        "calls. A mapping gives each network its own."
+        "calls. A mapping gives each network its own.",
     )
     extract: Extract = Extract()
     steps: Annotated[tuple[StepSpec, ...], Field(min_length=1)]
@@ -143,7 +149,10 @@ class Study(Options):
     runs: str = Field("runs", description="Where runs and trained networks are kept: a folder or s3://bucket/prefix.")
 
     @model_validator(mode="after")
-    def _layers_are_of_nets(self) -> "Study":
+    def _whole(self) -> "Study":
+        missing = [key for key in ("images", "nets", "layers") if key not in self.model_fields_set]
+        if missing and any(getattr(step.options, "studies_nets", True) for step in self.steps):
+            raise ValueError(f"{missing[0]}: missing; add it, as `vitrine init` shows")
         for name in self.layers if isinstance(self.layers, dict) else ():
             if name not in self.nets:
                 raise ValueError(f"layers: there is no network {name!r}; {nearest(name, list(self.nets))}")

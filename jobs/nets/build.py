@@ -17,11 +17,13 @@ from jobs.nets.lenet import lenet, lenet5, lenet300
 from jobs.nets.mlp import mlp2d
 from jobs.nets.options import NetSpec
 from jobs.nets.resnet import cifar_preprocess, resnet8, resnet20, resnet32
+from jobs.nets.vit import vit
 
 Builder = Callable[..., nn.Module]
 
 BUILT_IN: dict[str, Builder] = {
-    function.__name__: function for function in (convnet, lenet300, lenet5, lenet, mlp2d, resnet8, resnet20, resnet32)
+    function.__name__: function
+    for function in (convnet, lenet300, lenet5, lenet, mlp2d, resnet8, resnet20, resnet32, vit)
 }
 """Each takes (in_shape, classes) and its own options by keyword."""
 

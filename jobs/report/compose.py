@@ -14,6 +14,7 @@ from jobs.plan import Plan
 from jobs.report.page import NetworkRow, PlateEntry, Report, Table, write_report
 from jobs.report.sparkline import TrainingCurve
 from jobs.results import read_results
+from jobs.steps.step import HasTasks
 from jobs.views import Views
 
 
@@ -25,7 +26,7 @@ def compose(inputs: Inputs, found: Layout, folder: Blobs, seconds: float | None)
         title=plan.name,
         summary=_summary(inputs, plan, bad),
         networks=[_network(inputs, plan, name, shown.accuracy) for name in plan.studied()],
-        images=_images(inputs, plan, bad),
+        images=_images(inputs, plan, bad) if plan.nets else [],
         versions=list(plan.versions.items()),
         seconds=_seconds(found, folder) if seconds is None else seconds,
         layer_tables=shown.tables,
@@ -82,6 +83,8 @@ def _left_out_warnings(plan: Plan, bad: dict[str, str], skipped: dict[int, str])
 
 
 def _summary(inputs: Inputs, plan: Plan, bad: dict[str, str]) -> list[tuple[str, str]]:
+    if not plan.nets:
+        return [("Run", plan.folder)]
     return [
         ("Networks", ", ".join(f"{name} ({plan.nets[name].arch})" for name in plan.studied())),
         ("Images", f"{plan.rows - len(bad):,} of {inputs.study.images.source}"),
@@ -142,10 +145,11 @@ def _named(bad: dict[str, str]) -> str:
 
 
 def _seconds(found: Layout, folder: Blobs) -> float:
-    """Workers' time over all units of the first step, where the run's own time is not known any more."""
-    units = -(-found.plan.rows // found.plan.unit)
-    first = next(part.ledger for work in found.works for part in work.parts)
-    records = Ledger(folder, first, units).records()
+    """Workers' time over all units, or tasks, of the first step, where the run's own time is not known any more."""
+    plan = found.plan
+    held = [(part.ledger, -(-plan.rows // plan.unit)) for work in found.works for part in work.parts]
+    held += [(work.name, work.step.tasks(plan)) for work in found.works if isinstance(work.step, HasTasks)]
+    records = Ledger(folder, *held[0]).records()
     return float(sum(record.get("seconds", 0.0) for _, record in records))
 
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from jobs.steps.attend import Attend
 from jobs.steps.backprop import Backprop
 from jobs.steps.classes import Classes
 from jobs.steps.compare import Compare
@@ -25,16 +26,16 @@ if TYPE_CHECKING:
 
 KINDS = (
     Evaluate, Correlate, Compare, Regress, Dynamics, Classes, Distributions, StrongestImages, Backprop, Filters,
-    FeatureMaps, DecisionLines, Perturb, Maximize, Occlude,
+    FeatureMaps, DecisionLines, Perturb, Maximize, Occlude, Attend,
 )  # fmt: skip
 STEPS: dict[str, Any] = {step.name: step for step in KINDS}
 
 
 def bind(study: "Study", plan: "Plan") -> list[Step]:
-    """The study's steps, bound to its plan, each after those whose results it takes; with accuracies always."""
+    """The study's steps, bound to its plan, each after those whose results it takes; accuracies of networks always."""
     asked = [(spec.name, spec.options) for spec in study.steps]
     steps: list[Step] = [STEPS[name].bind(options, plan) for name, options in asked]
-    if not any(step.name == Evaluate.name for step in steps):
+    if plan.nets and not any(step.name == Evaluate.name for step in steps):
         steps.insert(0, Evaluate(tuple(plan.studied())))
     return [one for step in steps for one in (*prerequisites(step), step)]
 

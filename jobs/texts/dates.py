@@ -45,6 +45,11 @@ def full_text(day: date, language: str) -> str:
     return format_date(day, ISO_PATTERN, "en") if language == ISO else format_date(day, "full", _locale(language))
 
 
+def language_name(language: str) -> str:
+    """What the language is called in English; UserError as `full_text`."""
+    return "ISO 8601" if language == ISO else str(_locale(language).english_name)
+
+
 class Links(NamedTuple):
     """Which token of the target says what which token of the source says."""
 

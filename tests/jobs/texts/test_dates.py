@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import UserError
-from jobs.texts.dates import Field, Token, full_text, links, written
+from jobs.texts.dates import Field, Token, full_text, language_name, links, written
 
 LANGUAGES = ("en", "de", "es", "fr", "hu", "tr", "fi", "lt", "eu", "ja", "pt", "vi", "iso")
 DAYS = st.dates(date(1000, 1, 1), date(9999, 12, 31))
@@ -90,3 +90,9 @@ def test_a_text_is_linked_to_itself_one_to_one(day: date, language: str) -> None
 def test_a_language_that_cldr_lacks_is_refused(language: str) -> None:
     with pytest.raises(UserError, match=f"^language: CLDR has no '{language}'; expected a code as de or pt_BR, or iso"):
         written(date(2015, 3, 14), language)
+
+
+def test_languages_have_english_names() -> None:
+    assert [language_name(language) for language in ("hu", "pt_BR", "iso")] == [
+        "Hungarian", "Portuguese (Brazil)", "ISO 8601"
+    ]  # fmt: skip
