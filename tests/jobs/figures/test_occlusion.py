@@ -56,7 +56,7 @@ def test_the_three_most_frequent_classes_are_named_and_others_gray() -> None:
     assert {"cat", "bird"} <= set(words(figure))
     assert "fish" not in words(figure)
     image = pictures(figure)[-1]
-    colors = image.cmap(image.norm(np.asarray(image.get_array())))
+    colors = np.asarray(image.cmap(image.norm(np.asarray(image.get_array()))))
     np.testing.assert_allclose(colors[0, 0, :3], to_rgb(LINES[0]))
     np.testing.assert_allclose(colors[2, 1, :3], to_rgb("#b4b4b4"))
     assert "a very long…" in words(figure)
