@@ -69,6 +69,30 @@ def report(study: StudyArgument, set: SetOption = [], allow_code: CodeOption = [
 
 
 @app.command()
+def compress(
+    weights: Annotated[str, typer.Argument(help="A .safetensors file, or a torch file that holds tensors alone.")],
+    to: Annotated[str | None, typer.Argument(help="The file to write (default: beside it, as .vitrine).")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Write weights as a .vitrine file, in as few bytes as their zeros and repeated values allow, bit for bit."""
+    from jobs.commands import compress_weights
+
+    compress_weights(weights, to, json)
+
+
+@app.command()
+def decompress(
+    weights: Annotated[str, typer.Argument(help="A .vitrine file.")],
+    to: Annotated[str | None, typer.Argument(help="The file to write (default: beside it, as .safetensors).")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Write the weights of a .vitrine file as .safetensors, the same bits."""
+    from jobs.commands import decompress_weights
+
+    decompress_weights(weights, to, json)
+
+
+@app.command()
 def init(path: Annotated[str, typer.Argument(help="The file to write.")] = "study.yaml") -> None:
     """Write a commented study file to start from."""
     from jobs.commands import write_example

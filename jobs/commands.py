@@ -111,6 +111,53 @@ def redraw(name: str, overrides: list[str], allow_code: tuple[str, ...]) -> None
     print(f"{folder.url}/report/index.html")
 
 
+def compress_weights(name: str, to: str | None, as_json: bool) -> None:
+    """`vitrine compress`: prints the two sizes."""
+    from analysis.compression.container import to_bytes
+    from jobs.nets.weights import COMPRESSED, read_weights
+
+    tensors = read_weights(Path(name))
+    try:
+        data = to_bytes({key: tensor.numpy() for key, tensor in tensors.items()})
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{name}: {error}; convert its tensors to float32.") from error
+    target = _target(name, to, COMPRESSED)
+    target.write_bytes(data)
+    dense = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    _print_sizes(target, dense, len(data), as_json)
+
+
+def decompress_weights(name: str, to: str | None, as_json: bool) -> None:
+    """`vitrine decompress`: prints the two sizes."""
+    from jobs.nets.weights import COMPRESSED, read_weights, save_tensors
+
+    if Path(name).suffix != COMPRESSED:
+        raise UserError(f"{name} is no {COMPRESSED} file; name one that `vitrine compress` or a study wrote.")
+    tensors, target = read_weights(Path(name)), _target(name, to, ".safetensors")
+    save_tensors(tensors, target)
+    dense = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    _print_sizes(target, dense, Path(name).stat().st_size, as_json)
+
+
+def _target(name: str, to: str | None, suffix: str) -> Path:
+    """The file to write; UserError where it is there already or has no folder."""
+    target = Path(name).with_suffix(suffix) if to is None else Path(to)
+    if target.exists():
+        raise UserError(f"{target} is there already; name another file or remove it.")
+    if not target.parent.is_dir():
+        raise UserError(f"{target.parent} is no folder; make it or name another file.")
+    return target
+
+
+def _print_sizes(target: Path, dense: int, compressed: int, as_json: bool) -> None:
+    if as_json:
+        print(encoder.dumps({"file": str(target), "dense_bytes": dense, "compressed_bytes": compressed}))
+    else:
+        print(
+            f"{target}: {dense:,} bytes of tensors, {compressed:,} compressed, {dense / compressed:.1f} times smaller"
+        )
+
+
 def write_example(path: str) -> None:
     """`vitrine init`: never over an existing file."""
     target = Path(path)

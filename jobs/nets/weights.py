@@ -1,4 +1,4 @@
-"""Weights in and out of files: safetensors, or torch files that hold tensors alone; keys checked by name and shape.
+"""Weights in and out of files: safetensors, `.vitrine`, torch files of tensors alone; keys checked by name and shape.
 
 A file is never unpickled beyond tensors (`weights_only=True`), and a net is changed only when the whole file fits it.
 """
@@ -15,9 +15,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from analysis.compression.container import from_bytes
+from analysis.compression.unpack import DamagedFileError
 from jobs.errors import UserError
 from jobs.images.paths import one_line
 
+COMPRESSED = ".vitrine"
 TORCH_SUFFIXES = (".pt", ".pth", ".th", ".bin")
 # A count of batches that only cumulative-average batch norm reads; many public files leave it out.
 _OPTIONAL = "num_batches_tracked"
@@ -54,9 +57,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise UserError(f"weights: there is no file {path}; check the path and VITRINE_DATA.")
     if path.suffix == ".safetensors":
         return _unwrapped(_safetensors(path), path)
+    if path.suffix == COMPRESSED:
+        return _unwrapped(_decompressed(path), path)
     if path.suffix in TORCH_SUFFIXES:
         return _unwrapped(_torch_file(path), path)
-    raise UserError(f"weights: {path.name} is not one of .safetensors {' '.join(TORCH_SUFFIXES)}; convert it.")
+    suffixes = " ".join([".safetensors", COMPRESSED, *TORCH_SUFFIXES])
+    raise UserError(f"weights: {path.name} is not one of {suffixes}; convert it.")
 
 
 def save_weights(net: nn.Module, path: Path) -> None:
@@ -98,6 +104,13 @@ def _safetensors(path: Path) -> dict[str, Any]:
         raise UserError(
             f"weights: {path} is not a readable safetensors file ({one_line(error)}); fetch it again."
         ) from error
+
+
+def _decompressed(path: Path) -> dict[str, Tensor]:
+    try:
+        return {name: torch.from_numpy(array) for name, array in from_bytes(path.read_bytes()).items()}
+    except DamagedFileError as error:
+        raise UserError(f"weights: {path} is damaged ({error}); fetch or compress it again.") from error
 
 
 def _torch_file(path: Path) -> Any:

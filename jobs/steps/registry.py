@@ -6,6 +6,7 @@ from jobs.steps.attend import Attend
 from jobs.steps.backprop import Backprop
 from jobs.steps.classes import Classes
 from jobs.steps.compare import Compare
+from jobs.steps.compress import Compress
 from jobs.steps.correlate import Correlate
 from jobs.steps.decision_lines import DecisionLines
 from jobs.steps.distributions import Distributions
@@ -16,6 +17,7 @@ from jobs.steps.filters import Filters
 from jobs.steps.maximize import Maximize
 from jobs.steps.occlude import Occlude
 from jobs.steps.perturb import Perturb
+from jobs.steps.project import Project
 from jobs.steps.regress import Regress
 from jobs.steps.step import Step, TakesResults
 from jobs.steps.top_images import StrongestImages
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 KINDS = (
     Evaluate, Correlate, Compare, Regress, Dynamics, Classes, Distributions, StrongestImages, Backprop, Filters,
-    FeatureMaps, DecisionLines, Perturb, Maximize, Occlude, Attend,
+    FeatureMaps, DecisionLines, Perturb, Maximize, Occlude, Attend, Compress, Project,
 )  # fmt: skip
 STEPS: dict[str, Any] = {step.name: step for step in KINDS}
 
