@@ -3,6 +3,7 @@
 They run on the same scheduler as units of images: retried where a process dies, committed once, never computed again.
 """
 
+import math
 import os
 import platform
 import time
@@ -64,8 +65,9 @@ def perform_all(work: StepTasks, watch: Callable[[str, int, int], Any], stop: St
     def done(unit: int, _record: Record) -> None:
         climb(ledger, work.step.merge, unit)
 
-    # A result without one of its trainings would say something else.
-    changes = {"device": work.plan.device, "failed_units": "fail"}
+    # A result without one of its trainings would say something else, and a training that takes ten times as long as
+    # another is no straggler.
+    changes = {"device": work.plan.device, "failed_units": "fail", "straggler_min_s": math.inf}
     resources = work.inputs.study.resources.model_copy(update=changes)
     with watch(work.step.name, work.units, work.units - len(missing)) as listener:
         outcome = run_units(work, missing, resources, on_event=listener, on_done=done, stop=stop)

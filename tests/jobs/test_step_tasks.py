@@ -1,5 +1,6 @@
 """Separate tasks of a step: each is done once, in whatever order, and the rest later after a failure or a stop."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,6 +37,8 @@ class Squares(WithoutPass):
     def perform(self, number: int, _plan: Any, views: Any) -> Arrays:
         with (Path(self.notes) / "begun").open("a") as file:
             file.write(f"{number}\n")
+        if (Path(self.notes) / f"slow {number}").exists():
+            time.sleep(4)
         if (Path(self.notes) / f"wrong {number}").exists():
             raise UserError("steps.squares: this one cannot be; leave it out.")
         if (Path(self.notes) / f"fails {number}").exists():
@@ -64,6 +67,16 @@ def test_every_task_is_done_once(tmp_path: Path, executor: str) -> None:
         assert run.watching.done()["squares"] == 5
         again = numbers(small(tmp_path, resources={"executor": executor}))
     assert again.watching.done() == {}
+    assert sorted(step.begun()) == list(range(5))
+
+
+def test_a_task_that_takes_longer_than_others_is_no_straggler(tmp_path: Path) -> None:
+    step = Squares(str(tmp_path))
+    (tmp_path / "slow 4").touch()
+    impatient = {"executor": "ray", "straggler_min_s": 0.5, "straggler_factor": 1.5, "retries": 0}
+    with in_place_of_the_study(step):
+        run = numbers(small(tmp_path, resources=impatient, images={"limit": 16, "unit": 16}))
+    assert run.results("squares")["all"]["square"].values.tolist() == [0, 1, 4, 9, 16]
     assert sorted(step.begun()) == list(range(5))
 
 
