@@ -4,7 +4,7 @@
 On a line a cluster is a run of the sorted values, so an iteration needs no pass over them: the midpoints between
 neighboring centroids are searched for, and sums of runs are differences of prefix sums (float64, kept for every 256th
 value). The fixed point is that of Lloyd's algorithm from the same start. A cluster that loses its last value takes the
-value that lies farthest from its own centroid, as in scikit-learn.
+value that lies farthest from its own centroid, as in scikit-learn, and all that equal it.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -101,25 +101,26 @@ class SortedValues:
         return np.clip(sums / counts, self.values[cuts[:-1]], self.values[cuts[1:] - 1])
 
     def _refilled(self, centroids: Centroids, cuts: np.ndarray, counts: np.ndarray, sums: np.ndarray) -> Centroids:
-        """Means after every empty cluster has taken one of the values farthest from their centroids."""
-        empty = np.flatnonzero(counts == 0)
-        reach = np.minimum(counts, len(empty))
-        ends = [np.r_[a : a + r, b - r : b] for a, b, r in zip(cuts[:-1], cuts[1:], reach, strict=True)]
-        places = np.unique(np.concatenate(ends))
-        owners = np.searchsorted(cuts, places, side="right") - 1
-        distances = np.abs(self.values[places] - centroids[owners])
-        centroids, counts, sums = centroids.copy(), counts.copy(), sums.copy()
-        taken: dict[int, float] = {}
-        for place in np.argsort(-distances, kind="stable")[: len(empty)]:
-            owner, value = owners[place], float(self.values[places[place]])
-            if distances[place] > 0 and counts[owner] > 1:
-                counts[owner], sums[owner] = counts[owner] - 1, sums[owner] - value
-                taken[int(empty[len(taken)])] = value
-        filled = counts > 0
-        low, high = self.values[cuts[:-1][filled]], self.values[cuts[1:][filled] - 1]
-        centroids[filled] = np.clip(sums[filled] / counts[filled], low, high)
-        centroids[list(taken)] = list(taken.values())
-        return np.sort(centroids)
+        """Means after every empty cluster has taken the values farthest from their centroids: an end of some run, and
+        all that equal it. None takes the last values of another."""
+        low, high = cuts[:-1].copy(), cuts[1:].copy()
+        counts, sums, taken = counts.copy(), sums.copy(), list[float]()
+        full = np.flatnonzero(counts)
+        for _ in range(len(counts) - len(full)):
+            first, last = self.values[low[full]], self.values[high[full] - 1]
+            reach = np.where(first < last, np.maximum(centroids[full] - first, last - centroids[full]), -np.inf)
+            place = int(reach.argmax())
+            if reach[place] == -np.inf:
+                break
+            owner, falls = full[place], centroids[full[place]] - first[place] >= last[place] - centroids[full[place]]
+            value = (first if falls else last)[place]
+            begin, end = (low[owner] + np.searchsorted(self.values[low[owner] : high[owner]], value, side)
+                          for side in ("left", "right"))  # fmt: skip
+            low[owner], high[owner] = (end, high[owner]) if falls else (low[owner], begin)
+            counts[owner], sums[owner] = counts[owner] - (end - begin), sums[owner] - float(value) * (end - begin)
+            taken.append(float(value))
+        means = np.clip(sums[full] / counts[full], self.values[low[full]], self.values[high[full] - 1])
+        return np.sort(np.concatenate([means, taken, np.full(len(counts) - len(full) - len(taken), means[-1])]))
 
 
 def kmeans(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.cluster import KMeans  # type: ignore[import-untyped]
@@ -63,6 +63,7 @@ def test_the_error_never_rises(values: np.ndarray, codes: int, seed: int) -> Non
 
 
 @settings(max_examples=60, deadline=None)
+@example(np.array([-1, -5, -3, 0, 1], np.float32), 5, "linear")  # the farthest value is alone in its cluster
 @given(arrays(np.float32, st.integers(1, 40), elements=st.integers(-6, 6)), st.integers(1, 16), st.sampled_from(STARTS))
 def test_every_code_is_used_by_someone(values: np.ndarray, codes: int, start: Start) -> None:
     found = kmeans(values, codes, start, np.random.default_rng(0))

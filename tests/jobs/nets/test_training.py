@@ -60,7 +60,7 @@ def test_the_defaults_take_convnet_above_97_percent_on_digits(
     record = trained(net_spec, digits[0], tmp_path, classes=10, test=digits[1])
     assert record.test_accuracy is not None
     assert record.test_accuracy > 0.97
-    assert record.seconds < 20
+    assert record.seconds < 60
 
 
 def test_the_folder_holds_weights_checkpoints_curves_and_the_record(
