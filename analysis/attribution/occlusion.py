@@ -43,12 +43,19 @@ class Occlusion:
 
 
 def occlusion(
-    net: nn.Module, images: Images, targets: Sequence[Target], occluder: Occluder, *, incremental: bool = True
+    net: nn.Module,
+    images: Images,
+    targets: Sequence[Target],
+    occluder: Occluder,
+    *,
+    incremental: bool = True,
+    rows_of_windows: slice = slice(None),
 ) -> Occlusion:
     """Every target with every window of every image covered. The network runs in eval mode and is left as it was.
 
     incremental: compute only what a window changes and a target reads. Otherwise, and where torch.fx cannot trace the
     network or traces it to other values than its own, all covered images run as a whole.
+    rows_of_windows: those to sweep, by number from the top; others are left out of the result.
     Raises ValueError for a window larger than the images, no target, an unknown layer (with the nearest name), and a
     channel, direction or position that does not fit its layer; RuntimeError for a layer that does not run, or runs
     more than once without a call being named; TypeError for one that makes no tensor.
@@ -58,7 +65,7 @@ def occlusion(
     layers = list(dict.fromkeys(target.layer for target in targets))
     for layer in layers:
         _require_layer(net, layer)
-    rows, columns = occluder.rows(images.shape[2]), occluder.columns(images.shape[3])
+    rows, columns = occluder.rows(images.shape[2])[rows_of_windows], occluder.columns(images.shape[3])
     fill = occluder.color(images)
     together = max(1, TOGETHER // (len(rows) * len(columns)))
     scores, clean = list[Tensor](), list[Tensor]()

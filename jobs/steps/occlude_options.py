@@ -32,6 +32,10 @@ class OccludeOptions(BaseModel):
         description="Where channels and directions are read: the mean of the map, where the clean map is largest, its "
         "center, or a position [y, x].",
     )  # fmt: skip
+    bands: int = Field(
+        1, ge=1, description="Parts of the windows, a task each: for few images on many workers. Grids of all images "
+        "are then in the results in place of the store."
+    )  # fmt: skip
     images: int = Field(4, ge=0, le=64, description="Images to draw: the first of the study.")
 
     @model_validator(mode="after")

@@ -24,8 +24,9 @@ OTHERS = 3
 class Covered:
     """Running numbers and grids."""
 
-    def __init__(self, step: "Occlude", plan: "Plan"):
-        self.step, self.plan = step, plan
+    def __init__(self, step: "Occlude", plan: "Plan", windows: slice = slice(None)):
+        """windows: the rows of windows that are swept."""
+        self.step, self.plan, self.windows = step, plan, windows
         self.numbers: dict[str, list[np.ndarray]] = {}
         self.strongest: dict[str, TopImages] = {}
         self.drawn: Arrays = {}
@@ -47,7 +48,8 @@ class Covered:
                 for name, numbers in (("class", classes), ("predicted", predicted), ("channel", strongest)):
                     self._note(net, name, numbers.cpu().numpy())
                 targets = self.step.targets(self.plan, net, classes, strongest)
-                found = occlusion(batch.nets[net], images, targets, self.step.occluder(batch.scales[net]))
+                occluder = self.step.occluder(batch.scales[net])
+                found = occlusion(batch.nets[net], images, targets, occluder, rows_of_windows=self.windows)
                 self._keep(net, rows, found.clean, found.scores)
 
     def _look(self, layer: str, maps: Tensor, rows: np.ndarray) -> None:

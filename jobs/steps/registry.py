@@ -15,7 +15,7 @@ from jobs.steps.evaluate import Evaluate
 from jobs.steps.feature_maps import FeatureMaps
 from jobs.steps.filters import Filters
 from jobs.steps.maximize import Maximize
-from jobs.steps.occlude import Occlude
+from jobs.steps.occluding import Occluding
 from jobs.steps.perturb import Perturb
 from jobs.steps.project import Project
 from jobs.steps.regress import Regress
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 KINDS = (
     Evaluate, Correlate, Compare, Regress, Dynamics, Classes, Distributions, StrongestImages, Backprop, Filters,
-    FeatureMaps, DecisionLines, Perturb, Maximize, Occlude, Attend, Compress, Project,
+    FeatureMaps, DecisionLines, Perturb, Maximize, Occluding, Attend, Compress, Project,
 )  # fmt: skip
 STEPS: dict[str, Any] = {step.name: step for step in KINDS}
 

@@ -19,10 +19,11 @@ from tests.jobs.small import Done, numbers, ran, small
 ONE = {"a": {"arch": "convnet", "seed": 1, "options": {"width": 6}}}
 
 
-def study(folder: Path, unit: int = 16, rows: int = 24, **options: Any) -> Study:
+def study(folder: Path, unit: int = 16, rows: int = 24, executor: str = "serial", **options: Any) -> Study:
     images = {"unit": unit, "batch": 8, "limit": rows}
     step = {"occlude": {"window": 3, "stride": 2, "images": 2, **options}}
-    return small(folder, nets=ONE, layers=["conv1", "relu3"], images=images, steps=[step])
+    return small(folder, nets=ONE, layers=["conv1", "relu3"], images=images, steps=[step],
+                 resources={"executor": executor})  # fmt: skip
 
 
 def done(folder: Path, **options: Any) -> Done:
@@ -67,6 +68,19 @@ def test_other_units_give_the_same(tmp_path: Path) -> None:
     for name in ("row", "class", "channel", "where"):
         np.testing.assert_array_equal(one[name], other[name])
     np.testing.assert_allclose(one["grid"], other["grid"], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("executor", ["serial", "ray"])
+def test_bands_of_windows_on_several_workers_are_one_sweep(tmp_path: Path, executor: str) -> None:
+    asked: dict[str, Any] = {"classes": [3], "channels": {"conv1": [2]}, "position": "max", "rows": 11}
+    whole = done(tmp_path / "whole", **asked).results("occlude")["a"]
+    banded = numbers(study(tmp_path / "bands", bands=3, executor=executor, **asked))
+    found = banded.results("occlude")["a"]
+    assert banded.watching.done()["occlude"] == 2 * 3, "eight images and three, three bands of the four rows"
+    for name in whole:
+        np.testing.assert_allclose(found[name], whole[name], rtol=1e-4, atol=1e-5, err_msg=name)
+    np.testing.assert_array_equal(found["grids"][:2], found["grid"])
+    assert found["grids"].shape == (11, 5, 4, 4)
 
 
 def test_classes_and_channels_are_read_in_the_same_sweep(tmp_path: Path) -> None:
