@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-
-Numbers = Float[np.ndarray, "..."]
+from scipy.special import expit
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,18 +26,4 @@ class Explanation:
     @property
     def probability(self) -> float:
         """The posterior as a probability, 0-1."""
-        return float(probability(np.array(self.posterior)))
-
-
-def log_odds(share: Numbers) -> Numbers:
-    """Of probabilities in 0-1, in nats; infinite at 0 and 1."""
-    share = np.asarray(share, np.float64)
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(share) - np.log1p(-share))
-
-
-def probability(odds: Numbers) -> Numbers:
-    """Of log-odds in nats, 0-1; exact at both ends."""
-    odds = np.asarray(odds, np.float64)
-    small = np.exp(-np.abs(odds))
-    return np.asarray(np.where(odds >= 0, 1.0, small) / (1.0 + small))
+        return float(expit(self.posterior))

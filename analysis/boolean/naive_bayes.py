@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.special import logit
 
-from analysis.boolean.explanation import Explanation, log_odds
+from analysis.boolean.explanation import Explanation
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +46,11 @@ class NaiveBayes:
 
     def log_odds(self, bits: Bool[np.ndarray, "images units"]) -> Float[np.ndarray, " images"]:
         """Of the class, posterior, in nats."""
-        return float(log_odds(np.array(self.prior))) + self.evidence(bits).sum(1)
+        return float(logit(self.prior)) + self.evidence(bits).sum(1)
 
     def explanation(self, bits: Bool[np.ndarray, " units"]) -> Explanation:
         """Of one image."""
-        return Explanation(float(log_odds(np.array(self.prior))), self.evidence(bits[None])[0])
+        return Explanation(float(logit(self.prior)), self.evidence(bits[None])[0])
 
 
 def naive_bayes(counts: UnitCounts, smoothing: float = 1.0) -> NaiveBayes:

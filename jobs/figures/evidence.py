@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.special import logit
 
-from analysis.boolean.explanation import Explanation, log_odds
+from analysis.boolean.explanation import Explanation
 from jobs.figures.margins import inches, place, shortened, write
 from jobs.figures.style import BLUE, FRAME, INK, SMALL, SOFT, TEXT, VERMILION, WIDTH, canvas, styled
 
@@ -107,10 +108,10 @@ def _scales(axes: Axes) -> None:
     above = axes.secondary_xaxis("top")
     kept: list[float] = []
     for chance in sorted(CHANCES, key=lambda chance: abs(chance - 0.5)):
-        at = float(log_odds(np.array(chance)))
-        if low <= at <= high and all(abs(at - float(log_odds(np.array(other)))) * room > 0.36 for other in kept):
+        at = float(logit(chance))
+        if low <= at <= high and all(abs(at - float(logit(other))) * room > 0.36 for other in kept):
             kept.append(chance)
-    above.set_xticks(log_odds(np.array(kept)), [f"{100 * chance:g} %" for chance in kept])
+    above.set_xticks(logit(np.array(kept)), [f"{100 * chance:g} %" for chance in kept])
 
 
 def _signed(value: float) -> str:

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.special import expit
 from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve  # type: ignore[import-untyped]
 from sklearn.metrics import brier_score_loss  # type: ignore[import-untyped]
 from sklearn.naive_bayes import BernoulliNB  # type: ignore[import-untyped]
 
 from analysis.boolean.calibration import Reliability, reliability
-from analysis.boolean.explanation import Explanation, log_odds, probability
 from analysis.boolean.naive_bayes import naive_bayes, unit_counts
 
 seeds = st.integers(0, 2**32 - 1)
@@ -26,11 +26,10 @@ def images(seed: int, count: int = 80, units: int = 6) -> tuple[np.ndarray, np.n
 @given(seeds, st.sampled_from([0.5, 1.0, 3.0]))
 def test_posteriors_are_scikit_learns(seed: int, smoothing: float) -> None:
     bits, target = images(seed)
-    if target.all() or not target.any():
-        return
+    assume(target.any() and not target.all())
     model = naive_bayes(unit_counts(bits, target), smoothing)
     theirs = BernoulliNB(alpha=smoothing, class_prior=[1 - model.prior, model.prior]).fit(bits, target)
-    np.testing.assert_allclose(probability(model.log_odds(bits)), theirs.predict_proba(bits)[:, 1], rtol=1e-9)
+    np.testing.assert_allclose(expit(model.log_odds(bits)), theirs.predict_proba(bits)[:, 1], rtol=1e-9)
 
 
 @settings(max_examples=25, deadline=None)
@@ -40,7 +39,7 @@ def test_an_explanation_is_one_images_log_odds(seed: int) -> None:
     model = naive_bayes(unit_counts(bits, target))
     found = model.explanation(bits[0])
     assert found.posterior == pytest.approx(model.log_odds(bits[:1])[0])
-    assert found.probability == pytest.approx(probability(model.log_odds(bits[:1]))[0])
+    assert found.probability == pytest.approx(expit(model.log_odds(bits[:1]))[0])
     unit = model.on[:, 0]
     share = unit[1] / unit[0] if bits[0, 0] else (1 - unit[1]) / (1 - unit[0])
     assert found.evidence[0] == pytest.approx(np.log(share))
@@ -61,18 +60,6 @@ def test_laplaces_rule_after_nothing_is_a_half() -> None:
     assert (model.on == 0.5).all()
     with pytest.raises(ValueError, match="The smoothing is -1; give a positive number"):
         naive_bayes(unit_counts(*images(0)), -1)
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.floats(-30, 30))
-def test_odds_and_probabilities_undo_each_other(odds: float) -> None:
-    assert float(log_odds(probability(np.array(odds)))) == pytest.approx(odds, abs=1e-9 + 1e-15 * np.exp(abs(odds)))
-    assert Explanation(odds, np.zeros(2)).probability == pytest.approx(1 / (1 + np.exp(-odds)))
-
-
-def test_odds_at_the_ends_are_infinite() -> None:
-    assert log_odds(np.array([0.0, 0.5, 1.0])).tolist() == [-np.inf, 0.0, np.inf]
-    assert probability(np.array([-1000.0, 0.0, 1000.0])).tolist() == [0.0, 0.5, 1.0]
 
 
 @settings(max_examples=30, deadline=None)
