@@ -23,7 +23,7 @@ from jobs.nets.build import output_classes
 from jobs.nets.from_code import code_digest
 from jobs.nets.options import TrainSpec
 from jobs.nets.record import FINAL, checkpoint, recipe, recipe_key
-from jobs.nets.samples import decode
+from jobs.nets.samples import Samples, decode
 from jobs.nets.training import trained
 from jobs.nets.weights import state_digest, weights_digest
 from jobs.plan import CHECKPOINT, NetPlan, digest
@@ -155,16 +155,22 @@ def train_net(inputs: Inputs, name: str, plan: NetPlan, device: str) -> dict[str
 def _train(inputs: Inputs, name: str, plan: NetPlan, folder: Path, device: str) -> dict[str, Any]:
     spec, data = inputs.study.nets[name], training_set(inputs, name)
     assert spec.train is not None
-    how: Callable[..., Any] = inputs.preprocesses[name]
-    limit, memory = inputs.study.images.max_bad, inputs.study.resources.memory_bytes
     with within(f"nets.{name}"):
-        train = decode(data.source, data.train, how, max_bad=limit, memory_bytes=memory)
-        test = decode(data.test_source, data.test, how, max_bad=limit) if data.test_source and data.test else None
+        train, test = decoded(inputs, name, data)
         record = trained(
             spec, train, folder, classes=plan.classes, test=test, data_key=data_key(inputs, name, data),
             device=device, allow_code=inputs.allow_code,
         )  # fmt: skip
     return {"name": name, "test_accuracy": record.test_accuracy, "seconds": record.seconds}
+
+
+def decoded(inputs: Inputs, name: str, data: TrainingSet) -> tuple[Samples, Samples | None]:
+    """Training and test images as a network sees them; no test images where there are none."""
+    how: Callable[..., Any] = inputs.preprocesses[name]
+    limit, memory = inputs.study.images.max_bad, inputs.study.resources.memory_bytes
+    train = decode(data.source, data.train, how, max_bad=limit, memory_bytes=memory)
+    test = decode(data.test_source, data.test, how, max_bad=limit) if data.test_source and data.test else None
+    return train, test
 
 
 def _entries(source: Source) -> tuple[Entry, ...]:

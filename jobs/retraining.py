@@ -21,10 +21,10 @@ from jobs.folders import local_folder
 from jobs.inputs import Inputs
 from jobs.nets.options import TrainSpec
 from jobs.nets.record import FINAL, TRAINER_VERSION, TrainingRecord, checkpoint, recipe_key
-from jobs.nets.samples import Samples, decode
+from jobs.nets.samples import Samples
 from jobs.nets.training import trained_by
 from jobs.nets.weights import load_weights, read_weights, state_digest
-from jobs.networks import data_key, training_set
+from jobs.networks import data_key, decoded, training_set
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,15 @@ class Retrained:
 
 def training_data(inputs: Inputs, name: str, train: TrainSpec, option: str) -> TrainingData:
     """Decoded images of a network; UserError where there are none to test with. `option`: where `train` stands."""
-    found, how = training_set(inputs, name, train, option), inputs.preprocesses[name]
+    found = training_set(inputs, name, train, option)
     if found.test_source is None or not found.test:
         raise UserError(
             f"{option}: the images have no test split, so nothing would say what is lost; name a source that has one "
             f"in {option}.images."
         )
-    limit, memory = inputs.study.images.max_bad, inputs.study.resources.memory_bytes
     with within(option):
-        samples = decode(found.source, found.train, how, max_bad=limit, memory_bytes=memory)
-        test = decode(found.test_source, found.test, how, max_bad=limit)
+        samples, test = decoded(inputs, name, found)
+    assert test is not None
     return TrainingData(samples, test, data_key(inputs, name, found))
 
 
