@@ -9,6 +9,7 @@ import xarray as xr
 
 from analysis.attribution.counterfactual import smallest_flip
 from analysis.attribution.covered_sets import occluding
+from analysis.attribution.occluder import Occluder
 from jobs.steps.class_names import class_names
 from jobs.steps.perturb_options import NORMS
 from jobs.steps.step import Arrays
@@ -49,9 +50,9 @@ def dataset(step: "Perturb", views: "Views", net: str, arrays: Arrays) -> xr.Dat
 def _flips(step: "Perturb", views: "Views", net: str, drawn: np.ndarray, side: int) -> dict[str, Any]:
     """The fewest windows of a grid that, covered in mid-gray, flip the class of each drawn image."""
     module, gray = views.net(net), views.scale(net).mean(0)
-    height, width = gray.shape[1:]
-    corners = product(range(0, height, side), range(0, width, side))
-    grid = [(y, x, min(side, height - y), min(side, width - x)) for y, x in corners]
+    occluder = Occluder(side, side)
+    spans = product(*(axis.tolist() for axis in (occluder.rows(gray.shape[1]), occluder.columns(gray.shape[2]))))
+    grid = [(top, left, bottom - top, right - left) for (top, bottom), (left, right) in spans]
     windows, covered, sentences, after = torch.tensor(grid), [], [], []
     for row in drawn:
         image = views.images(net, np.array([row]))[0]
