@@ -21,7 +21,7 @@ Rows = Float[np.ndarray, "channels channels"]
 
 def by_variance(covariance: Covariance) -> Rows:
     """Principal components, the largest variance first."""
-    return _orthonormal(principal_directions(covariance, len(covariance)).weights)
+    return principal_directions(covariance, len(covariance)).weights.T
 
 
 def by_activity(covariance: Covariance, mean: Float[np.ndarray, " channels"]) -> Rows:
@@ -32,7 +32,7 @@ def by_activity(covariance: Covariance, mean: Float[np.ndarray, " channels"]) ->
 
 def at_random(channels: int, generator: np.random.Generator) -> Rows:
     """A rotation drawn uniformly."""
-    return _orthonormal(generator.standard_normal((channels, channels)))
+    return np.linalg.qr(generator.standard_normal((channels, channels)))[0].T
 
 
 def shared(
@@ -46,29 +46,7 @@ def shared(
 
     Raises TooFewSamples unless there are more than both sides keep.
     """
-    found = canonical(x, y, xy, samples, variance=variance).x
-    return _orthonormal(np.concatenate([found, principal_directions(x, len(x)).weights], axis=1))
-
-
-def _orthonormal(columns: Float[np.ndarray, "channels columns"]) -> Rows:
-    """Rows that span what the first columns span, one after another; columns within that span are passed over."""
-    rows: list[np.ndarray] = []
-    for column in columns.T:
-        size = np.linalg.norm(column)
-        left = column / size if size > 0 else column
-        for _ in range(2):  # the second time for what rounding left
-            left = left - sum((row * (row @ left) for row in rows), np.zeros_like(left))
-        if np.linalg.norm(left) > 1e-6:
-            rows.append(left / np.linalg.norm(left))
-        if len(rows) == len(columns):
-            break
-    return _completed(rows, len(columns))
-
-
-def _completed(rows: list[np.ndarray], channels: int) -> Rows:
-    """With rows of no variance at all, which the others leave."""
-    if len(rows) < channels:
-        found = np.stack(rows) if rows else np.zeros((0, channels))
-        _, _, basis = np.linalg.svd(found, full_matrices=True)
-        rows = [*rows, *basis[len(rows) :]]
-    return np.stack(rows)
+    first = np.linalg.qr(canonical(x, y, xy, samples, variance=variance).x)[0]
+    rest = np.eye(len(x)) - first @ first.T
+    left = principal_directions(rest @ x @ rest, len(x) - first.shape[1]).weights
+    return np.linalg.qr(np.concatenate([first, left], axis=1))[0].T

@@ -2,8 +2,7 @@
 arXiv:1510.00149, section 3).
 
 Codes are fixed once; the shared values train on. A shared value's gradient is the sum over its weights, so that all of
-them move together. `SharedWeights` does so inside the training loop, on the net's own weights and under any optimizer;
-`CodebookWeight` is the same as a parametrization of torch, whose trained parameter is the codebook itself.
+them move together. `SharedWeights` does so inside the training loop, on the net's own weights and under any optimizer.
 """
 
 from collections.abc import Mapping
@@ -113,25 +112,6 @@ class SharedWeights(Hook):
     def _on(self, name: str, like: Tensor) -> Tensor:
         self._codes[name] = self._codes[name].to(like.device)
         return self._codes[name]
-
-
-class CodebookWeight(nn.Module):
-    """For `torch.nn.utils.parametrize`: the weight is `table[codes]`, and the codebook is the parameter."""
-
-    def __init__(self, layer: Shared):
-        super().__init__()
-        self.codes: Tensor
-        self.first: Tensor
-        self.register_buffer("codes", layer.codes)
-        self.register_buffer("first", first_places(layer.codes.flatten(), len(layer.codebook)), persistent=False)
-
-    def forward(self, codebook: Tensor) -> Tensor:
-        """The weight."""
-        return _table(codebook)[self.codes]
-
-    def right_inverse(self, weight: Tensor) -> Tensor:
-        """The codebook of a weight that has the same codes."""
-        return weight.flatten()[self.first]
 
 
 def first_places(codes: Int32[Tensor, " weights"], count: int) -> Tensor:

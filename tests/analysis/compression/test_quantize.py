@@ -9,11 +9,30 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from analysis.compression.prune import PrunedWeights, magnitude_masks
-from analysis.compression.quantize import CodebookWeight, Shared, SharedWeights, shared, write
+from analysis.compression.quantize import Shared, SharedWeights, first_places, shared, write
 from analysis.compression.selection import layer_weights
 from analysis.dynamics.recipe import Optimizer, TrainOptions
 from analysis.dynamics.seeding import seeded
 from analysis.dynamics.train import Hook, TrainState, train
+
+
+class CodebookWeight(nn.Module):
+    """The same by torch's own gradients: a parametrization whose trained parameter is the codebook."""
+
+    def __init__(self, layer: Shared):
+        super().__init__()
+        self.codes: Tensor
+        self.first: Tensor
+        self.register_buffer("codes", layer.codes)
+        self.register_buffer("first", first_places(layer.codes.flatten(), len(layer.codebook)), persistent=False)
+
+    def forward(self, codebook: Tensor) -> Tensor:
+        """The weight."""
+        return torch.cat([codebook.new_zeros(1), codebook])[self.codes]
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """The codebook of a weight that has the same codes."""
+        return weight.flatten()[self.first]
 
 
 def pruned_net() -> nn.Module:
