@@ -65,7 +65,7 @@ def test_density_integrates_to_one_and_rows_hold_their_values() -> None:
     density, cumulative, rows = figure.axes
     area = sum(patch.get_width() * patch.get_height() for patch in density.patches if isinstance(patch, Rectangle))
     assert area == pytest.approx(1.0)
-    assert cumulative.lines or cumulative.collections
+    assert np.asarray(cumulative.lines[0].get_ydata())[-1] == pytest.approx(1.0)
     drawn = [len(each.get_segments()) for each in rows.collections]  # type: ignore[attr-defined]
     assert drawn == [8, 7], "NaN is no value"
     assert {"linear start", "after k-means", "weight"} <= set(words(figure))

@@ -34,9 +34,9 @@ def done(folder: Path, **options: Any) -> Done:
 def test_with_all_directions_the_network_is_itself(tmp_path: Path) -> None:
     found = done(tmp_path).results("project")["a"]
     assert found["layers"].values.tolist() == ["all layers", "conv2", "fc1"]
-    np.testing.assert_allclose(
-        found["accuracy"].sel(kept=1.0), found["dense_accuracy"].values[:, None] * np.ones(5), atol=1e-2
-    )
+    whole = found["accuracy"].sel(kept=1.0).values
+    one_image = 1 / 200  # may turn by rounding, where two classes are as likely
+    np.testing.assert_allclose(whole, found["dense_accuracy"].values[:, None] * np.ones(5), rtol=0, atol=one_image)
     assert (found["parameters"].sel(kept=0.5) < found["parameters"].sel(kept=1.0)).all()
     assert (found["multiply_adds"].sel(kept=0.5) < found["multiply_adds"].sel(kept=1.0)).all()
     assert (found["seconds"] > 0).all()
@@ -62,7 +62,8 @@ def test_principal_components_project_as_computed_plainly(tmp_path: Path) -> Non
             logits = after(tested @ basis.T @ basis + mean)
         accuracies.append(float((logits.argmax(1) == data.test.labels[:200]).double().mean()))
     measured = float(found["accuracy"].sel(layers="fc1", kept=0.5, by="pca"))
-    assert min(abs(measured - one) for one in accuracies) < 0.006, "one of the two trainings is network a"
+    nearest = min(abs(measured - one) for one in accuracies)  # one of the two trainings is network a
+    assert nearest <= 1 / 200 + 1e-12, "one image of 200 may turn by rounding"
 
 
 def test_the_report_draws_every_set_of_layers(tmp_path: Path) -> None:
