@@ -41,7 +41,7 @@ def dataset(step: "Compress", plan: "Plan", net: str, arrays: Arrays) -> xr.Data
             "of": ["test_accuracy", "test_loss", "train_accuracy", "train_loss"], "account": list(SIZES),
             "share": list(options.scan), "start": list(STARTS), "bits": list(options.scan_bits),
         },
-        attrs={"net": net},
+        attrs={"net": net, "arch": plan.nets[net].arch},
     )  # fmt: skip
 
 

@@ -8,10 +8,9 @@ import xarray as xr
 from jobs.figures.codebooks import Codebooks, codebooks
 from jobs.figures.lines import Line, lines
 from jobs.figures.plate import Plate, plate_name
-from jobs.figures.shrinking import Shrinking, shrinking
-from jobs.figures.trade_off import Series, trade_off
 from jobs.report.cells import Cell
 from jobs.report.page import Table
+from jobs.steps.compress_seeds import gap_plate, seeds, seeds_table, stages_plate, trade_off_plate
 from jobs.steps.presentation import Presentation
 
 if TYPE_CHECKING:
@@ -22,10 +21,13 @@ if TYPE_CHECKING:
 SECTION = "Compressed networks"
 
 
-def presentation(step: "Compress", _plan: "Plan", results: dict[str, xr.Dataset], _views: "Views") -> Presentation:
-    """The trade-off and the stages of all networks, the scan and the starts of each; the accounts."""
-    plates = [(SECTION, _trade_off(results)), (SECTION, _stages(results))]
-    tables = [_settings(step, results)]
+def presentation(_step: "Compress", _plan: "Plan", results: dict[str, xr.Dataset], _views: "Views") -> Presentation:
+    """The trade-off, stages and gaps of all networks, the scan and the starts of each; the accounts."""
+    given = seeds(results)
+    plates = [(SECTION, trade_off_plate(given)), (SECTION, stages_plate(given)), (SECTION, gap_plate(given))]
+    tables = [_settings(results)]
+    if any(len(one.nets) > 1 for one in given):
+        tables.insert(0, seeds_table(f"{SECTION}, over seeds", given))
     for net, found in results.items():
         if "scan" in found:
             plates.append((SECTION, _scan(net, found)))
@@ -33,59 +35,6 @@ def presentation(step: "Compress", _plan: "Plan", results: dict[str, xr.Dataset]
             plates += [(SECTION, _bits(net, found)), (SECTION, _starts(net, found))]
         tables.append(_layers(net, found))
     return Presentation(tuple(plates), tuple(tables))
-
-
-def _trade_off(results: dict[str, xr.Dataset]) -> Plate:
-    series = [
-        Series(
-            net, found["file_bytes"].values / 1e3, 100 * _error(found, "tuned"), found["setting"].values.tolist(),
-            float(100 * _error(found, "dense")[0]),
-        )
-        for net, found in results.items()
-    ]  # fmt: skip
-    return Plate(
-        plate_name("compress", "trade-off"),
-        "What a smaller file costs",
-        "A point is a setting after its last training: the bytes of its file, and its error on the test images. The "
-        "stairs join settings that no other beats in both. Dashed: the network as it was.",
-        trade_off(series, x_label="size of the file (kB)", y_label="test error (%)"),
-        {net: np.stack([one.cost, one.loss]) for net, one in zip(results, series, strict=True)},
-    )
-
-
-def _stages(results: dict[str, xr.Dataset]) -> Plate:
-    given = [
-        Shrinking(f"{net}, {found['setting'].values[0]}", list(sizes), list(sizes.values()))
-        for net, found in results.items()
-        for sizes in (stage_bytes(found, 0),)
-    ]
-    return Plate(
-        plate_name("compress", "stages"),
-        "What each stage of compression contributes",
-        "Sizes as the paper counts them: pruned, 32 bits a weight and an index; shared, a code and an index; after "
-        "Huffman coding of both; and the file as it is, biases, normalization and tables included.",
-        shrinking(given),
-        {one.title: np.array(one.size_bytes) for one in given},
-    )
-
-
-def stage_bytes(found: xr.Dataset, setting: int) -> dict[str, float]:
-    """Bytes after each stage, of one setting."""
-    size = found["size"][setting]
-
-    def account(name: str) -> np.ndarray:
-        return np.asarray(size.sel(account=name).values)
-
-    entries = account("kept") + account("fillers")
-    pruned = (entries * (32 + account("index_bits"))).sum() / 8
-    weights = account("weights")
-    return {
-        "dense": float(4 * weights.sum()),
-        "pruned": float(pruned),
-        "shared": float((account("rate") * 4 * weights).sum()),
-        "Huffman": float((account("rate_huffman") * 4 * weights).sum()),
-        "the file": float(found["file_bytes"].values[setting]),
-    }
 
 
 def _scan(net: str, found: xr.Dataset) -> Plate:
@@ -137,7 +86,7 @@ def _error(found: xr.Dataset, stage: str) -> np.ndarray:
     return 1 - np.asarray(found["score"].sel(stage=stage, of="test_accuracy").values)
 
 
-def _settings(step: "Compress", results: dict[str, xr.Dataset]) -> Table:
+def _settings(results: dict[str, xr.Dataset]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for net, found in results.items():
         for number, setting in enumerate(found["setting"].values):

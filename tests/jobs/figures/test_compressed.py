@@ -30,6 +30,17 @@ def test_only_points_of_the_front_are_named() -> None:
     assert figure.axes[0].get_xscale() == "log"
 
 
+def test_names_stay_on_the_page_and_off_each_other() -> None:
+    one = Series("lenet", COST, LOSS, ["a setting of a long name"] * 5, draws=np.stack([LOSS - 0.1, LOSS + 0.1]))
+    figure = trade_off([one], x_label="size (kB)", y_label="error (%)", joined=False)
+    assert words(figure).count("a setting of a long name") == 5
+    assert_printable(figure)
+    near = np.append(10.0 + np.arange(30) / 100, 80.0)
+    crowd = trade_off([Series("lenet", near, near, ["near"] * 31)], x_label="size", y_label="error", joined=False)
+    assert 2 <= words(crowd).count("near") < 10
+    assert_printable(crowd)
+
+
 def test_costs_of_zero_and_no_points_are_refused() -> None:
     with pytest.raises(ValueError, match="There are no points to draw"):
         trade_off([], x_label="", y_label="")

@@ -14,8 +14,10 @@ from cluster.errors import Refused
 from jobs.inputs import Inputs
 from jobs.nets.options import TrainSpec
 from jobs.nets.weights import load_weights
+from jobs.report.cells import Measured
 from jobs.retraining import training_data
 from jobs.steps.compress_options import Setting, of_layers
+from jobs.steps.compress_seeds import seeds, seeds_table
 from jobs.study import Study
 from tests.jobs.plainly import random_convnet
 from tests.jobs.small import TRAINED, Done, numbers, ran, small
@@ -114,9 +116,24 @@ def test_the_scan_prunes_one_layer_alone(tmp_path: Path) -> None:
 def test_the_report_shows_the_accounts(tmp_path: Path) -> None:
     run = ran(study(tmp_path, scan=[1.0, 0.5]))
     assert set(run.manifest["figures"]) == {
-        "compress-trade_off", "compress-stages", "compress-a-scan", "compress-a-bits", "compress-a-starts",
+        "compress-trade_off", "compress-stages", "compress-gap", "compress-a-scan", "compress-a-bits",
+        "compress-a-starts",
     }  # fmt: skip
     assert "times smaller" in run.page
+
+
+def test_seeds_of_an_architecture_are_judged_together(tmp_path: Path) -> None:
+    nets = {name: TRAINED | {"train": {"seed": seed, "epochs": 2, "batch": 16}} for seed, name in enumerate("ab", 1)}
+    step = {"compress": {"settings": SETTINGS, "scan": [], **QUICK}}
+    run = numbers(small(tmp_path, nets=nets, layers=["conv1"], images={"limit": 64, "unit": 64}, steps=[step]))
+    (both,) = seeds(run.results("compress"))
+    assert both.label == "convnet, mean of 2"
+    before, after = both.error("dense")[:, 0], both.error("tuned")[:, 0]
+    cell = seeds_table("", [both]).rows[0][6]
+    assert isinstance(cell, Measured)
+    half = 12.706 * abs(np.diff(after - before)[0]) / 2  # Student's t of one degree of freedom
+    assert cell.value == pytest.approx((after - before).mean())
+    assert cell.high == pytest.approx(cell.value + half, rel=1e-4)
 
 
 def test_numbers_of_layers_follow_the_first_pattern() -> None:
