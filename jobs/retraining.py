@@ -6,7 +6,7 @@ that was killed goes on from its last save to the same bits.
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from jobs.nets.record import FINAL, TRAINER_VERSION, TrainingRecord, checkpoint,
 from jobs.nets.samples import Samples
 from jobs.nets.training import trained_by
 from jobs.nets.weights import load_weights, read_weights, state_digest
-from jobs.networks import data_key, decoded, training_set
+from jobs.networks import TrainingSet, data_key, decoded, training_set
+from jobs.steps.step import Step, Trains
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,20 @@ class Retrained:
     """Weights after the epochs that the training keeps."""
 
 
+def require_training_images(inputs: Inputs, steps: Iterable[Step]) -> None:
+    """Before anything is trained: UserError where a step that trains names images that cannot be had."""
+    seen: list[tuple[str, Any]] = []
+    for name, train, option in (
+        training for step in steps if isinstance(step, Trains) for training in step.trainings()
+    ):
+        if (name, train.images) not in seen:
+            seen.append((name, train.images))
+            _tested(inputs, name, train, option)
+
+
 def training_data(inputs: Inputs, name: str, train: TrainSpec, option: str) -> TrainingData:
     """Decoded images of a network; UserError where there are none to test with. `option`: where `train` stands."""
-    found = training_set(inputs, name, train, option)
-    if found.test_source is None or not found.test:
-        raise UserError(
-            f"{option}: the images have no test split, so nothing would say what is lost; name a source that has one "
-            f"in {option}.images."
-        )
+    found = _tested(inputs, name, train, option)
     with within(option):
         samples, test = decoded(inputs, name, found)
     assert test is not None
@@ -90,6 +97,16 @@ def retrained(
             test=data.test, device=device, allow_code=inputs.allow_code,
         )  # fmt: skip
         return _left(start, folder, record, train)
+
+
+def _tested(inputs: Inputs, name: str, train: TrainSpec, option: str) -> TrainingSet:
+    found = training_set(inputs, name, train, option)
+    if found.test_source is None or not found.test:
+        raise UserError(
+            f"{option}: the images have no test split, so nothing would say what is lost; name a source that has one "
+            f"in {option}.images."
+        )
+    return found
 
 
 def _left(start: nn.Module, folder: Path, record: TrainingRecord, train: TrainSpec) -> Retrained:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from jobs.errors import UserError
+from jobs.nets.options import TrainSpec
 from jobs.steps.chosen_layers import chosen_nets
 from jobs.steps.compress_numbers import dataset
 from jobs.steps.compress_options import CompressOptions
@@ -64,6 +65,10 @@ class Compress(WithoutPass):
     def tasks(self, plan: "Plan") -> int:
         """One a network and way to prune it, one a layer that is scanned."""
         return len(self.parts(plan))
+
+    def trainings(self) -> list[tuple[str, TrainSpec, str]]:
+        """Every network is trained further."""
+        return [(net, self.options.retrain, "steps.compress.retrain") for net in self.nets]
 
     def perform(self, number: int, plan: "Plan", views: "Views") -> Arrays:
         """Compress a network by some settings, or scan a layer."""

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jobs.errors import UserError, nearest
+from jobs.nets.options import TrainSpec
 from jobs.steps.project_numbers import dataset
 from jobs.steps.project_options import ProjectOptions
 from jobs.steps.project_tasks import projected_accuracies
@@ -61,6 +62,10 @@ class Project(WithoutPass):
     def tasks(self, _plan: "Plan") -> int:
         """One a layer, and one for all of a network."""
         return len(self.parts())
+
+    def trainings(self) -> list[tuple[str, TrainSpec, str]]:
+        """Every network is trained further."""
+        return [(net, self.options.train, "steps.project.train") for net in self.nets]
 
     def perform(self, number: int, plan: "Plan", views: "Views") -> Arrays:
         """Accuracy and size by method and number of directions."""

@@ -12,6 +12,7 @@ from analysis.arrays import Array
 if TYPE_CHECKING:
     import xarray as xr
 
+    from jobs.nets.options import TrainSpec
     from jobs.plan import Plan
     from jobs.steps.presentation import Presentation
     from jobs.views import Views
@@ -150,6 +151,14 @@ class HasTasks(Step, Protocol):
 
     def perform(self, number: int, plan: "Plan", views: "Views") -> Arrays:
         """Do one of them, in a worker; a second attempt gives the same."""
+
+
+@runtime_checkable
+class Trains(HasTasks, Protocol):
+    """A step whose tasks train networks of the study further."""
+
+    def trainings(self) -> "list[tuple[str, TrainSpec, str]]":
+        """The networks, how they are trained, and the option of the study that says so."""
 
 
 @runtime_checkable

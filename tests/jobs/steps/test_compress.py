@@ -10,7 +10,7 @@ from torch import nn
 
 from analysis.compression.unpack import from_bytes
 from analysis.dynamics.train import evaluate
-from cluster.errors import Refused
+from jobs.errors import UserError
 from jobs.inputs import Inputs
 from jobs.nets.options import TrainSpec
 from jobs.nets.weights import load_weights
@@ -162,5 +162,6 @@ def test_settings_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_networks_without_training_images_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"^steps.compress.retrain.images.root: .* does not exist"):
-        done(tmp_path, retrain={"images": {"source": "imagefolder", "root": str(tmp_path / "none")}})
+    with pytest.raises(UserError, match=r"^steps.compress.retrain.images.root: .* does not exist"):
+        ran(study(tmp_path, retrain={"images": {"source": "imagefolder", "root": str(tmp_path / "none")}}))
+    assert not list((tmp_path / "nets").glob("*")), "refused before anything was trained"
