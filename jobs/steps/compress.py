@@ -75,7 +75,7 @@ class Compress(WithoutPass):
         net, settings, layer = self.parts(plan)[number]
         data = views.training_data(net, self.options.retrain, "steps.compress.retrain")
         if layer is not None:
-            return {f"{net}|scan|{layer}": scanned(views.net(net), layer, self.options.scan, data)}
+            return {f"{net}|scan|{layer}": scanned(self, views.net(net), layer, data)}
         found = [compressed(self, net, self.options.settings[setting], plan, views, data) for setting in settings]
         return {
             f"{net}|{setting}|{name}": values

@@ -79,6 +79,9 @@ class CompressOptions(BaseModel):
         description="Shares of one layer's weights that stay, without training; a task a layer. Empty for no scan.",
     )
     scan_bits: tuple[Bits, ...] = Field((2, 3, 4, 5, 6, 7, 8), description="Bits tried with each start, after pruning.")
+    scan_images: int | None = Field(
+        None, ge=1, description="Test images that both scans are measured on: the first (default: all)."
+    )
 
     @model_validator(mode="after")
     def _told_apart(self) -> "CompressOptions":

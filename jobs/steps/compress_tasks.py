@@ -55,22 +55,27 @@ class Score(NamedTuple):
     train_loss: float
 
 
-def scanned(net: nn.Module, layer: str, shares: tuple[float, ...], data: TrainingData) -> Float[np.ndarray, " shares"]:
-    """Accuracy on the test images as only so much of one layer's weights is kept, without training."""
-    name, found = f"{layer}.weight", []
-    for share in shares:
+def scanned(step: "Compress", net: nn.Module, layer: str, data: TrainingData) -> Float[np.ndarray, " shares"]:
+    """Accuracy on test images as only so much of one layer's weights is kept, without training."""
+    name, found, test = f"{layer}.weight", [], _scan_images(step, data)
+    for share in step.options.scan:
         pruned = copy.deepcopy(net)
         weight = pruned.get_parameter(name)
         with torch.no_grad():
             weight.mul_(magnitude_masks({name: weight.detach()}, share)[name])
-        found.append(evaluate(pruned, data.test.images, data.test.labels)[1])
+        found.append(evaluate(pruned, *test)[1])
     return np.array(found)
+
+
+def _scan_images(step: "Compress", data: TrainingData) -> tuple[Tensor, Tensor]:
+    few = step.options.scan_images
+    return data.test.images[:few], data.test.labels[:few]
 
 
 def compressed(
     step: "Compress", name: str, setting: Setting, plan: "Plan", views: "Views", data: TrainingData
 ) -> Arrays:
-    """Scores of every stage, the sizes of every layer, the starts of k-means on the largest layer, and the file."""
+    """Scores of every stage, the sizes of every layer and the file; of the first setting the starts of k-means too."""
     dense = views.net(name)
     pruned = _pruned(step, name, setting, plan, views, data)
     arrays: Arrays = {"score": np.zeros((len(STAGES), 4))}
@@ -81,8 +86,9 @@ def compressed(
         write(final, sharing)
         scores.append(_score(final, data))
         final, sharing = _tuned(step, final, sharing, setting, plan, views, data, name)
-        arrays |= _starts(pruned, sharing, setting, step.seed)
-        arrays["bits_accuracy"] = _bits_scan(step, pruned, data)
+        if setting == step.options.settings[0]:
+            arrays |= _starts(pruned, sharing, setting, step.seed)
+            arrays["bits_accuracy"] = _bits_scan(step, pruned, data)
     scores += [_score(final, data)] * (len(STAGES) - len(scores))
     arrays["score"] = np.array(scores)
     return arrays | _file(final, views.net(name))
@@ -157,12 +163,12 @@ def _starts(net: nn.Module, tuned: dict[str, Shared], setting: Setting, seed: in
 def _bits_scan(step: "Compress", net: nn.Module, data: TrainingData) -> Float[np.ndarray, "starts bits"]:
     """Accuracy with shared values that nothing has trained."""
     weights = layer_weights(net)
-    found = np.zeros((len(STARTS), len(step.options.scan_bits)))
+    found, test = np.zeros((len(STARTS), len(step.options.scan_bits))), _scan_images(step, data)
     for row, start in enumerate(STARTS):
         for column, bits in enumerate(step.options.scan_bits):
             coarse = copy.deepcopy(net)
             write(coarse, shared(weights, bits, start, np.random.default_rng(step.seed)))
-            found[row, column] = evaluate(coarse, data.test.images, data.test.labels)[1]
+            found[row, column] = evaluate(coarse, *test)[1]
     return found
 
 

@@ -25,6 +25,7 @@ def test_the_default_study_ships_and_trains_two_networks() -> None:
 
 def test_every_study_that_ships_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITRINE_DATA", "/data")
+    monkeypatch.setenv("VITRINE_COMPRESSED", "/runs/compressed")
     loaded = {name: load(name) for name in shipped()}
     assert {name: found.name for name, found in loaded.items()} == {name: name for name in loaded}
     assert str(loaded["squeezenets"].nets["onnx"].weights).startswith("/data/nets/")
