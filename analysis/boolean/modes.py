@@ -164,4 +164,6 @@ def _valley(values: Float[np.ndarray, "*sets images"]) -> Float[np.ndarray, "*se
 def _principal(activations: np.ndarray, components: int) -> Float[np.ndarray, "images components"]:
     centered = activations.astype(np.float64) - activations.mean(0, dtype=np.float64)
     left, strength, _ = np.linalg.svd(centered, full_matrices=False)
-    return (left * strength)[:, :components]
+    points = (left * strength)[:, :components]
+    # The sign of an axis is arbitrary: fixed here, or a rotation would meet other controls.
+    return points * np.sign(points[np.abs(points).argmax(0), np.arange(points.shape[1])])

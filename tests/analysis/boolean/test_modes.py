@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score  # type: ignore[import-untyped]
 
@@ -53,6 +53,7 @@ def test_one_heap_is_hardly_ever_parted(kind: str) -> None:
 
 @settings(max_examples=4, deadline=None)
 @given(seeds)
+@example(15225)
 def test_rotation_shift_and_scale_do_not_show(seed: int) -> None:
     points, _ = planted(seed, (40, 30, 30))
     rotation = np.linalg.qr(np.random.default_rng(seed).standard_normal((20, 20)))[0]
