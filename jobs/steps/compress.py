@@ -12,7 +12,7 @@ from jobs.nets.options import TrainSpec
 from jobs.steps.chosen_layers import chosen_nets
 from jobs.steps.compress_numbers import dataset
 from jobs.steps.compress_options import CompressOptions
-from jobs.steps.compress_tasks import compressed, scanned
+from jobs.steps.compress_tasks import Work, compressed, scanned
 from jobs.steps.step import Arrays, Results, WithoutPass
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class Compress(WithoutPass):
         data = views.training_data(net, self.options.retrain, "steps.compress.retrain")
         if layer is not None:
             return {f"{net}|scan|{layer}": scanned(self, views.net(net), layer, data)}
-        found = [compressed(self, net, self.options.settings[setting], plan, views, data) for setting in settings]
+        work = Work(self, net, plan, views, data)
+        found = compressed(work, [self.options.settings[setting] for setting in settings])
         return {
             f"{net}|{setting}|{name}": values
             for setting, arrays in zip(settings, found, strict=True)

@@ -2,6 +2,7 @@
 scan."""
 
 import copy
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,8 +22,9 @@ from analysis.compression.prune import (
 )
 from analysis.compression.quantize import Shared, SharedWeights, shared, write
 from analysis.compression.selection import layer_weights
-from analysis.dynamics.train import evaluate
+from analysis.dynamics.train import Hook, evaluate
 from jobs.errors import FailedError
+from jobs.nets.options import TrainSpec
 from jobs.retraining import TrainingData, retrained
 from jobs.steps.compress_options import Setting, Start, of_layers
 from jobs.steps.step import Arrays
@@ -55,6 +57,22 @@ class Score(NamedTuple):
     train_loss: float
 
 
+class Work(NamedTuple):
+    """A network of the study with all that its compression takes."""
+
+    step: "Compress"
+    net: str
+    plan: "Plan"
+    views: "Views"
+    data: TrainingData
+
+    def retrained(self, net: nn.Module, train: TrainSpec, about: dict[str, Any], hook: Hook) -> nn.Module:
+        """A copy of `net`, trained under the hook, which `about` describes."""
+        known = {"arch": self.plan.nets[self.net].arch, **about}
+        device = self.plan.device
+        return retrained(self.views.inputs, net, self.data, train, known, hooks=[hook], device=device).net
+
+
 def scanned(step: "Compress", net: nn.Module, layer: str, data: TrainingData) -> Float[np.ndarray, " shares"]:
     """Accuracy on test images as only so much of one layer's weights is kept, without training."""
     name, found, test = f"{layer}.weight", [], _scan_images(step, data)
@@ -72,40 +90,37 @@ def _scan_images(step: "Compress", data: TrainingData) -> tuple[Tensor, Tensor]:
     return data.test.images[:few], data.test.labels[:few]
 
 
-def compressed(
-    step: "Compress", name: str, setting: Setting, plan: "Plan", views: "Views", data: TrainingData
-) -> Arrays:
-    """Scores of every stage, the sizes of every layer and the file; of the first setting the starts of k-means too."""
-    dense = views.net(name)
-    pruned = _pruned(step, name, setting, plan, views, data)
-    arrays: Arrays = {"score": np.zeros((len(STAGES), 4))}
-    scores = [_score(dense, data), _score(pruned, data)]
-    final = copy.deepcopy(pruned)
+def compressed(work: Work, settings: Sequence[Setting]) -> list[Arrays]:
+    """Of settings that prune alike: scores of every stage, the sizes of every layer and the file; of the first setting
+    of all the starts of k-means too."""
+    pruned = _pruned(work, settings[0])
+    before = [_score(work.views.net(work.net), work.data), _score(pruned, work.data)]
+    return [_coded(work, setting, pruned, before) for setting in settings]
+
+
+def _coded(work: Work, setting: Setting, pruned: nn.Module, before: list[Score]) -> Arrays:
+    arrays, scores, final, seed = Arrays(), [*before], copy.deepcopy(pruned), work.step.seed
     if setting.bits is not None:
-        sharing = _sharing(pruned, setting, step.seed)
+        sharing = _sharing(pruned, setting, seed)
         write(final, sharing)
-        scores.append(_score(final, data))
-        final, sharing = _tuned(step, final, sharing, setting, plan, views, data, name)
-        if setting == step.options.settings[0]:
-            arrays |= _starts(pruned, sharing, setting, step.seed)
-            arrays["bits_accuracy"] = _bits_scan(step, pruned, data)
-    scores += [_score(final, data)] * (len(STAGES) - len(scores))
+        scores.append(_score(final, work.data))
+        final, sharing = _tuned(work, final, sharing, setting)
+        if setting == work.step.options.settings[0]:
+            arrays |= _starts(pruned, sharing, setting, seed)
+            arrays["bits_accuracy"] = _bits_scan(work.step, pruned, work.data)
+    scores += [_score(final, work.data)] * (len(STAGES) - len(scores))
     arrays["score"] = np.array(scores)
-    return arrays | _file(final, views.net(name))
+    return arrays | _file(final, work.views.net(work.net))
 
 
-def _pruned(
-    step: "Compress", name: str, setting: Setting, plan: "Plan", views: "Views", data: TrainingData
-) -> nn.Module:
+def _pruned(work: Work, setting: Setting) -> nn.Module:
     """Rounds of pruning, each with its training; the net as it was where none is asked for."""
-    net = views.net(name)
+    net, retrain = work.views.net(work.net), work.step.options.retrain
     for number in range(1, setting.rounds + 1 if setting.prunes else 1):
         weights = layer_weights(net, exempt_first_convolution=setting.exempt_first_convolution)
-        masks = _masks(setting, weights, number, step.seed)
-        about = {"arch": plan.nets[name].arch, "pruned": setting.pruning(), "round": number}
-        train = step.options.retrain.model_copy(update={"seed": step.options.retrain.seed + number})
-        hooks = [PrunedWeights(masks)]
-        net = retrained(views.inputs, net, data, train, about, hooks=hooks, device=plan.device).net
+        masks = _masks(setting, weights, number, work.step.seed)
+        train = retrain.model_copy(update={"seed": retrain.seed + number})
+        net = work.retrained(net, train, {"pruned": setting.pruning(), "round": number}, PrunedWeights(masks))
     return net
 
 
@@ -127,19 +142,11 @@ def _sharing(net: nn.Module, setting: Setting, seed: int) -> dict[str, Shared]:
 
 
 def _tuned(
-    step: "Compress",
-    net: nn.Module,
-    sharing: dict[str, Shared],
-    setting: Setting,
-    plan: "Plan",
-    views: "Views",
-    data: TrainingData,
-    name: str,
+    work: Work, net: nn.Module, sharing: dict[str, Shared], setting: Setting
 ) -> tuple[nn.Module, dict[str, Shared]]:
     """Shared values trained, codes fixed."""
     hook = SharedWeights(sharing)
-    about = {"arch": plan.nets[name].arch, "shared": [setting.bits, setting.start]}
-    found = retrained(views.inputs, net, data, step.options.tune, about, hooks=[hook], device=plan.device).net
+    found = work.retrained(net, work.step.options.tune, {"shared": [setting.bits, setting.start]}, hook)
     return found, hook.sharing(found)
 
 
