@@ -83,19 +83,21 @@ def trade_off_plate(given: Sequence[Seeds]) -> Plate:
 
 def gap_plate(given: Sequence[Seeds]) -> Plate:
     """Does size regularize? The gap between training and test images against bytes."""
-    series = []
+    series, arrays = [], {}
     for one in given:
         gaps = np.concatenate([one.gap("dense")[:, :1], one.gap("tuned")], axis=1)
-        cost = np.concatenate([one.dense_bytes[:, :1], one.file_bytes], axis=1).mean(0) / 1e3
+        size = np.concatenate([one.dense_bytes[:, :1], one.file_bytes], axis=1)
         names = ["as it was", *one.settings]
-        series.append(Series(one.label, cost, gaps.mean(0), names, None, gaps if len(one.nets) > 1 else None))
+        draws = gaps if len(one.nets) > 1 else None
+        series.append(Series(one.label, size.mean(0) / 1e3, gaps.mean(0), names, draws=draws))
+        arrays[one.label] = np.stack([size, gaps])
     return Plate(
         plate_name("compress", "gap"),
         "Does a smaller file generalize better?",
         "Accuracy on training images less that on test images, by the bytes of the file. If size alone regularized, "
         "points would fall to the left; that they were trained longer than the network as it was works against it.",
         trade_off(series, x_label="size of the file (kB)", y_label="gap (percent points)", joined=False),
-        {one.label: np.stack([one.file_bytes, one.gap("tuned")]) for one in given},
+        arrays,
     )
 
 

@@ -16,6 +16,7 @@ from analysis.compression.kmeans import SortedValues
 from analysis.compression.prune import (
     Masks,
     PrunedWeights,
+    falling_shares,
     magnitude_masks,
     random_masks,
     sensitivity_masks,
@@ -129,7 +130,7 @@ def _masks(setting: Setting, weights: dict[str, Tensor], number: int, seed: int)
         return sensitivity_masks(weights, of_layers(setting.sensitivity, weights, 0.0))
     assert setting.kept is not None
     final = of_layers(setting.kept, weights, 1.0)
-    shares = {layer: share ** (number / setting.rounds) for layer, share in final.items()}
+    shares = {layer: falling_shares(share, setting.rounds)[number - 1] for layer, share in final.items()}
     if setting.mask == "random":
         return random_masks(weights, shares, torch.Generator().manual_seed(seed + number))
     return magnitude_masks(weights, shares)

@@ -113,6 +113,15 @@ def test_the_scan_prunes_one_layer_alone(tmp_path: Path) -> None:
     assert float(found["scan"].sel(layer="fc1", share=0.3)) == pytest.approx(accuracy(net.eval(), tmp_path), abs=1e-12)
 
 
+def test_scans_may_look_at_fewer_images(tmp_path: Path) -> None:
+    run = done(tmp_path, scan=[1.0], scan_images=7, settings=[{"bits": 4}])
+    found = run.results("compress")["a"]
+    for name in ("scan", "bits_accuracy"):
+        right = 7 * found[name].values
+        np.testing.assert_allclose(right, right.round(), atol=1e-9, err_msg="sevenths")
+    assert len(set(found["scan"].values[:, 0].tolist())) == 1, "all weights kept: the same network, layer by layer"
+
+
 def test_the_report_shows_the_accounts(tmp_path: Path) -> None:
     run = ran(study(tmp_path, scan=[1.0, 0.5]))
     assert set(run.manifest["figures"]) == {
