@@ -18,6 +18,14 @@ from jobs.figures.style import LINES, MARKERS, SMALL, SOFT, WIDTH, canvas, style
 
 LEFT, TALL, LABEL, EDGE = 0.66, 3.0, 0.20, 0.12  # inches: left, the axes, a label, right
 
+STEPS = (
+    (1.0,),
+    (1.0, 2.0, 5.0),
+    (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0),
+    tuple(1 + np.arange(18) / 2),
+    tuple(1 + np.arange(90) / 10),
+)
+
 Box = tuple[float, float, float, float]
 
 
@@ -29,7 +37,7 @@ class Series:
     cost: Float[np.ndarray, " points"]
     loss: Float[np.ndarray, " points"]
     names: Sequence[str] = ()
-    """Of points, written beside those of the front."""
+    """Of points, written beside them."""
     without: float | None = None
     """The loss at full cost, drawn as a line."""
     draws: Float[np.ndarray, "draws points"] | None = None
@@ -66,7 +74,7 @@ def trade_off(given: Sequence[Series], *, x_label: str, y_label: str, joined: bo
                 axes.axhline(series.without, color=color, linestyle=(0, (3, 1.6)), linewidth=1.0)
         _name(axes, given, joined)
         axes.grid(axis="both", visible=True)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_locator(LogLocator(subs=_steps(*axes.get_xlim())))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
@@ -76,20 +84,32 @@ def trade_off(given: Sequence[Series], *, x_label: str, y_label: str, joined: bo
     return figure
 
 
+def _steps(low: float, high: float) -> tuple[float, ...]:
+    """The coarsest steps within a decade of which at least three lie on the axis."""
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.log10(high))
+    return next((steps for steps in STEPS if _between(np.outer(powers, steps), low, high) >= 3), STEPS[-1])
+
+
+def _between(values: np.ndarray, low: float, high: float) -> int:
+    return int(np.count_nonzero((values >= low) & (values <= high)))
+
+
 def _stairs(series: Series) -> Int[np.ndarray, " best"]:
     best = front(series.cost, series.loss)
     return np.flatnonzero(best)[np.argsort(series.cost[best])]
 
 
 def _name(axes: Axes, given: Sequence[Series], joined: bool) -> None:
-    """Names beside points: of the front where it is drawn, else of all; none where another name or point stands."""
+    """Names beside points, those of the front first where it is drawn; none where another name or point stands."""
     axes.autoscale_view()
     to_axes = axes.transData + axes.transAxes.inverted()
     size = np.array([WIDTH - LEFT - EDGE, TALL])
     points = [to_axes.transform(np.stack([one.cost, one.loss], 1)) * size for one in given]
     taken = [(x - 0.04, y - 0.04, x + 0.04, y + 0.04) for x, y in np.concatenate(points)]
     for one, places in zip(given, points, strict=True):
-        for index in (_stairs(one) if joined else range(len(one.cost))) if one.names else ():
+        first = _stairs(one).tolist() if joined else []
+        order = [*first, *(index for index in range(len(one.cost)) if index not in first)]
+        for index in order if one.names else ():
             name, (x, y) = one.names[index], places[index]
             wide = inches(name)
             for right, above in ((True, True), (False, True), (True, False), (False, False)):

@@ -23,11 +23,25 @@ def test_the_front_holds_what_nothing_beats() -> None:
     assert front(np.array([1.0, 1.0]), np.array([2.0, 2.0])).tolist() == [True, True], "equal points do not beat"
 
 
-def test_only_points_of_the_front_are_named() -> None:
+def test_where_names_crowd_those_of_the_front_are_written_first() -> None:
     figure = trade_off([series()], x_label="size (kB)", y_label="error (%)")
-    assert {"setting 0", "setting 1", "setting 3", "uncompressed", "lenet"} <= set(words(figure))
-    assert not {"setting 2", "setting 4"} & set(words(figure))
+    assert {f"setting {number}" for number in range(5)} | {"uncompressed", "lenet"} <= set(words(figure))
     assert figure.axes[0].get_xscale() == "log"
+    cost = np.append(10.0 + np.arange(30) / 100, 80.0)
+    crowd = Series("lenet", cost, np.full(31, 3.0), [f"crowd {number}" for number in range(31)])
+    crowd.loss[12] = 2.999
+    assert "crowd 12" in words(trade_off([crowd], x_label="size (kB)", y_label="error (%)"))
+
+
+@pytest.mark.parametrize(("low", "high"), [(10.0, 11.9), (64.0, 165.0), (3.0, 70.0), (1.0, 9000.0)])
+def test_an_axis_of_sizes_names_at_least_three(low: float, high: float) -> None:
+    cost = np.array([low, high])
+    axes = trade_off([Series("a", cost, cost)], x_label="size (kB)", y_label="error (%)").axes[0]
+    left, right = axes.get_xlim()
+    named = [tick.get_text() for tick, at in zip(axes.get_xticklabels(), axes.get_xticks(), strict=True)
+             if left <= at <= right]  # fmt: skip
+    assert 3 <= len(named) <= 10
+    assert all(named)
 
 
 def test_names_stay_on_the_page_and_off_each_other() -> None:
