@@ -72,7 +72,9 @@ class CompressOptions(BaseModel):
     settings: tuple[Setting, ...] = Field((Setting(kept=0.1, rounds=3),), min_length=1, description="Ways to compress.")
     retrain: TrainSpec = Field(TrainSpec(epochs=4), description="Training of each round, pruned weights held at zero.")
     tune: TrainSpec = Field(
-        TrainSpec(epochs=2, learning_rate=1e-3, weight_decay=0.0), description="Training of the shared values."
+        TrainSpec(epochs=2, learning_rate=1e-4, weight_decay=0.0),
+        description="Training of the shared values: each moves by the summed gradients of its weights, so that rates "
+        "lie far below theirs.",
     )
     scan: tuple[Share, ...] = Field(
         (1.0, 0.8, 0.6, 0.4, 0.2, 0.1, 0.05, 0.02),
