@@ -7,14 +7,12 @@ value). The fixed point is that of Lloyd's algorithm from the same start. A clus
 value that lies farthest from its own centroid, as in scikit-learn, and all that equal it.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
-
-from analysis.compression.two_thread_sort import sort
 
 Start = Literal["linear", "density", "random"]
 Values = Float[np.ndarray, "..."]
@@ -23,8 +21,8 @@ Centroids = Float[np.ndarray, " codes"]
 BLOCK = 256
 LONGEST = 100_000
 """Iterations after which rounding is taken to go in circles; 38 million weights need 600 to 3,200."""
-COMPARED = 64
-"""Up to so many codes, one comparison a midpoint is faster than a binary search."""
+WORTH = 1 << 20
+"""Values from which machine code pays for being loaded; without numba the same is done more slowly."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +39,15 @@ class Clusters:
 class SortedValues:
     """Values sorted once, with the sums that every iteration from every start needs.
 
-    Any shape; float16 counts as float32. threads: 1, or 2 that sort many values together. Raises ValueError for none,
-    and for values that are not finite.
+    Any shape; float16 counts as float32. Raises ValueError for none, and for values that are not finite.
     """
 
-    def __init__(self, values: Values, threads: int = 1):
+    def __init__(self, values: Values):
         count = values.size
         blocks = np.zeros((count // BLOCK + 1, BLOCK), np.result_type(values.dtype, np.float32))
         self.values = blocks.reshape(-1)[:count]
         self.values[:] = values.reshape(-1)
-        sort(self.values, threads)
+        self.values.sort()
         if count == 0 or not np.isfinite(self.values[[0, -1]]).all():
             raise ValueError(f"k-means on {count} values; expected at least one, all of them finite")
         self._blocks = blocks
@@ -74,7 +71,10 @@ class SortedValues:
         """Centroids of the fixed point reached from `start`, or where it stands after so many `iterations`."""
         centroids, done = np.sort(start), 0
         cuts = self._cuts(centroids)
+        machine_code = _machine_code(len(self.values))
         while done < iterations:
+            if machine_code:
+                done += machine_code.settle(self.values, self._before, BLOCK, centroids, cuts, iterations - done - 1)
             centroids, done = self._means(centroids, cuts), done + 1
             moved = self._cuts(centroids)
             if np.array_equal(moved, cuts):
@@ -138,33 +138,18 @@ def midpoints(centroids: Centroids, dtype: np.dtype) -> Float[np.ndarray, " inne
     return np.where(rounded > exact, np.nextafter(rounded, rounded.dtype.type(-np.inf)), rounded)
 
 
-def nearest_codes(values: Values, centroids: Centroids, threads: int = 1) -> UInt8[np.ndarray, "..."]:
+def nearest_codes(values: Values, centroids: Centroids) -> UInt8[np.ndarray, "..."]:
     """Index of the nearest of at most 256 rising centroids, in the shape of `values`; the lower of two as near.
 
     Raises ValueError for more than 256.
     """
     if len(centroids) > 256:
         raise ValueError(f"{len(centroids)} centroids; a code has 8 bits at most, so expected up to 256")
-    flat = values.reshape(-1)
+    flat = values.reshape(-1).astype(np.result_type(values.dtype, np.float32), copy=False)
     cuts = midpoints(centroids, flat.dtype)
-    if len(centroids) > COMPARED:
-        return np.searchsorted(cuts, flat).astype(np.uint8).reshape(values.shape)
-    codes = np.zeros(flat.shape, np.uint8)
-    parts = [np.array_split(each, threads) for each in (flat, codes)]
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda part, counted: _count_below(part, counted, cuts), *parts))
-    return codes.reshape(values.shape)
-
-
-def _count_below(values: np.ndarray, codes: np.ndarray, cuts: np.ndarray) -> None:
-    """Adds to each code the cuts that its value is above; as much at a time as caches hold."""
-    size = 1 << 16
-    above = np.empty(size, bool)
-    for begin in range(0, len(values), size):
-        part, counted = values[begin : begin + size], codes[begin : begin + size]
-        for cut in cuts:
-            np.greater(part, cut, out=above[: len(part)])
-            counted += above[: len(part)].view(np.uint8)
+    if len(cuts) and (machine_code := _machine_code(len(flat))):
+        return machine_code.codes_between(flat, cuts).reshape(values.shape)
+    return np.searchsorted(cuts, flat).astype(np.uint8).reshape(values.shape)
 
 
 def squared_error(values: Values, centroids: Centroids, codes: UInt8[np.ndarray, "..."]) -> float:
@@ -174,3 +159,14 @@ def squared_error(values: Values, centroids: Centroids, codes: UInt8[np.ndarray,
         difference = flat[begin : begin + size] - centroids[chosen[begin : begin + size]]
         total += float(difference @ difference)
     return total
+
+
+def _machine_code(count: int) -> ModuleType | None:
+    """The loops over so many values, compiled, where that pays and numba is installed."""
+    if count < WORTH:
+        return None
+    try:
+        from analysis.compression import compiled_kmeans
+    except ImportError:
+        return None
+    return compiled_kmeans

@@ -4,8 +4,8 @@
 
 Normal float32 weights, as a large fully connected layer has them. Theirs is `KMeans(32, init=start, n_init=1,
 max_iter=10, tol=0)` from the same start; ours sorts, iterates until nothing moves, and gives every weight its code, as
-theirs does. The error of ours, summed squares in float64, must not be larger. Both have as many threads; turns
-alternate, and the medians of the clock count.
+theirs does. The error of ours, summed squares in float64, must not be larger. Theirs has the threads named, ours is
+one thread; turns alternate, and the medians of the clock count.
 """
 
 import argparse
@@ -28,11 +28,11 @@ Found = tuple[np.ndarray, np.ndarray, int]
 """Centroids, codes, iterations."""
 
 
-def ours(weights: np.ndarray, start: Start, threads: int) -> Found:
+def ours(weights: np.ndarray, start: Start) -> Found:
     """Sort, iterate to the fixed point, assign."""
-    ordered = SortedValues(weights, threads)
+    ordered = SortedValues(weights)
     found = ordered.lloyd(ordered.start(CODES, start, np.random.default_rng(0)))
-    return found.centroids, nearest_codes(weights, found.centroids, threads), found.iterations
+    return found.centroids, nearest_codes(weights, found.centroids), found.iterations
 
 
 def theirs(weights: np.ndarray, start: np.ndarray) -> Found:
@@ -42,10 +42,10 @@ def theirs(weights: np.ndarray, start: np.ndarray) -> Found:
     return model.cluster_centers_[:, 0].astype(np.float64), model.labels_.astype(np.uint8), model.n_iter_
 
 
-def timed(weights: np.ndarray, kind: Start, threads: int, repeats: int) -> dict[str, Any]:
+def timed(weights: np.ndarray, kind: Start, repeats: int) -> dict[str, Any]:
     """Seconds of both in turns, their ratios and errors."""
     start = SortedValues(weights).start(CODES, kind, np.random.default_rng(0))
-    ways = {"scikit-learn": lambda: theirs(weights, start), "ours": lambda: ours(weights, kind, threads)}
+    ways = {"scikit-learn": lambda: theirs(weights, start), "ours": lambda: ours(weights, kind)}
     clock: dict[str, list[float]] = {name: [] for name in ways}
     processor: dict[str, list[float]] = {name: [] for name in ways}
     errors, iterations = {}, {}
@@ -80,7 +80,7 @@ def main() -> None:
     for threads in options.threads:
         for start in STARTS:
             with threadpool_limits(threads):
-                rows.append({"start": start, "threads": threads, **timed(weights, start, threads, options.repeats)})
+                rows.append({"start": start, "threads": threads, **timed(weights, start, options.repeats)})
             print(_line(rows[-1]), flush=True)
     print(f"aim: at least {AIM:g} x at no larger error")
     if options.json:
