@@ -85,11 +85,11 @@ class Project(WithoutPass):
 
 
 def _layers(options: ProjectOptions, net: str, plan: "Plan") -> tuple[str, ...]:
-    there = list(plan.nets[net].weighted)
+    there = [layer for layer, shape in plan.nets[net].weighted.items() if shape[1] > 1]
     for pattern in options.layers:
         if not any(fnmatchcase(layer, pattern) for layer in there):
-            raise UserError(f"steps.project.layers: {pattern!r} is no convolution or linear layer of {net}; "
-                            f"{nearest(pattern, there)}")  # fmt: skip
+            raise UserError(f"steps.project.layers: {pattern!r} is no convolution or linear layer of {net} "
+                            f"that reads several channels; {nearest(pattern, there)}")  # fmt: skip
     if options.other is not None and "svcca" in options.methods:
         missing = [layer for layer in there if layer not in plan.nets[options.other].weighted]
         if missing:

@@ -17,7 +17,9 @@ class ProjectOptions(BaseModel):
     other: str | None = Field(
         None, description="The network whose shared directions `svcca` keeps, of the same layers."
     )
-    layers: tuple[str, ...] = Field(("*",), min_length=1, description="Convolutions and linear layers, globs allowed.")
+    layers: tuple[str, ...] = Field(
+        ("*",), min_length=1, description="Convolutions and linear layers that read several channels, globs allowed."
+    )
     methods: tuple[Method, ...] = Field(METHODS, min_length=1, description="What directions are chosen by.")
     kept: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (1.0, 0.5, 0.25, 0.12, 0.06, 0.03), min_length=1, description="Shares of each layer's directions that stay."

@@ -78,6 +78,7 @@ def test_the_report_draws_every_set_of_layers(tmp_path: Path) -> None:
         ({"other": None}, "steps.project.other: svcca keeps what two networks share; name the other"),
         ({"other": "c"}, "steps.project: 'c' is no network of the study"),
         ({"layers": ["conv9"]}, "steps.project.layers: 'conv9' is no convolution or linear layer of a"),
+        ({"layers": ["conv1"]}, "'conv1' is no convolution or linear layer of a that reads several channels"),
     ],
 )
 def test_what_is_not_there_is_named(tmp_path: Path, options: dict[str, Any], message: str) -> None:
