@@ -11,20 +11,13 @@ from jaxtyping import Bool, Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter
 
+from jobs.figures.log_ticks import plain_ticks
 from jobs.figures.margins import LINE, SPACE, inches, key, key_height, place, write
 from jobs.figures.style import LINES, MARKERS, SMALL, SOFT, WIDTH, canvas, styled
 
 LEFT, TALL, LABEL, EDGE = 0.66, 3.0, 0.20, 0.12  # inches: left, the axes, a label, right
-
-STEPS = (
-    (1.0,),
-    (1.0, 2.0, 5.0),
-    (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0),
-    tuple(1 + np.arange(18) / 2),
-    tuple(1 + np.arange(90) / 10),
-)
 
 Box = tuple[float, float, float, float]
 
@@ -74,24 +67,12 @@ def trade_off(given: Sequence[Series], *, x_label: str, y_label: str, joined: bo
                 axes.axhline(series.without, color=color, linestyle=(0, (3, 1.6)), linewidth=1.0)
         _name(axes, given, joined)
         axes.grid(axis="both", visible=True)
-        axes.xaxis.set_major_locator(LogLocator(subs=_steps(*axes.get_xlim())))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        plain_ticks(axes.xaxis)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
         axes.set_ylabel(y_label)
         write(figure, LEFT + (WIDTH - LEFT - EDGE) / 2, LABEL / 2, x_label, ha="center")
         key(figure, handles, LEFT)
     return figure
-
-
-def _steps(low: float, high: float) -> tuple[float, ...]:
-    """The coarsest steps within a decade of which at least three lie on the axis."""
-    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.log10(high))
-    return next((steps for steps in STEPS if _between(np.outer(powers, steps), low, high) >= 3), STEPS[-1])
-
-
-def _between(values: np.ndarray, low: float, high: float) -> int:
-    return int(np.count_nonzero((values >= low) & (values <= high)))
 
 
 def _stairs(series: Series) -> Int[np.ndarray, " best"]:
