@@ -3,22 +3,40 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from cluster.blobs import Blobs
 from cluster.folder import Folder
-from jobs.nets.record import RECORD
+from jobs.nets.record import RECORD, Keep, stays
+
+
+class Place(NamedTuple):
+    """Where a training's files lie."""
+
+    folder: Path
+    keep: Keep
+    """Puts a file that was written there where it outlives this process."""
 
 
 @contextmanager
-def local_folder(root: Blobs, name: str) -> Iterator[Path]:
+def local_folder(root: Blobs, name: str) -> Iterator[Place]:
     """A training's folder below the runs' root; of a copy, files are written back in the end, the record last."""
     if isinstance(root, Folder):
-        yield Path(root.url) / name
+        yield Place(Path(root.url) / name, stays)
         return
     with tempfile.TemporaryDirectory() as copy:
+        folder = Path(copy)
         for blob in root.list(name):
-            (Path(copy) / blob.rpartition("/")[2]).write_bytes(root.read(blob))
-        yield Path(copy)
-        for path in sorted(Path(copy).iterdir(), key=lambda path: path.name == RECORD):
-            root.write(f"{name}/{path.name}", path.read_bytes())
+            (folder / blob.rpartition("/")[2]).write_bytes(root.read(blob))
+        began_with = {path.name for path in folder.iterdir()}
+        yield Place(folder, partial(_keep, root, name))
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == RECORD):
+            _keep(root, name, path)
+        for gone in began_with - {path.name for path in folder.iterdir()}:
+            root.delete(f"{name}/{gone}")
+
+
+def _keep(root: Blobs, name: str, path: Path) -> None:
+    root.write(f"{name}/{path.name}", path.read_bytes())

@@ -17,7 +17,7 @@ from jobs.passes import Layout, layout
 from jobs.plan import GROUPS, Plan
 from jobs.prepare import draft
 from jobs.report.cells import duration
-from jobs.retraining import require_training_images
+from jobs.retraining import require_trainable
 from jobs.steps.registry import bind
 from jobs.study import Study
 
@@ -39,7 +39,7 @@ def forecast(study: Study, allow_code: tuple[str, ...]) -> Forecast:
     plan = with_fitting_groups(plan, bind(study, plan), study.resources.memory_bytes)
     found = layout(study, plan)
     passes = found.all_passes(inputs)
-    require_training_images(inputs, [work.step for work in found.works])
+    require_trainable(inputs, found.plan, [work.step for work in found.works])
     projected = [projection(plan, [part.step for part in one.parts], one.store) for one in passes]
     heaviest = max(projected, key=lambda one: one.total, default=projection(plan, (), ()))
     require_fit(heaviest, study.resources.memory_bytes)

@@ -11,7 +11,7 @@ from torch import nn
 
 from analysis.attribution.attention import recorded_attention
 from jobs.errors import UserError, within
-from jobs.folders import local_folder
+from jobs.folders import Place, local_folder
 from jobs.images.augment import build_augment
 from jobs.images.manifest import Manifest
 from jobs.images.preprocess import preprocess_digest
@@ -148,18 +148,18 @@ def data_key(inputs: Inputs, name: str, data: TrainingSet) -> str:
 def train_net(inputs: Inputs, name: str, plan: NetPlan, device: str) -> dict[str, Any]:
     """Train one network into its folder below the runs' root, or find it there; runs in a process of its own."""
     assert plan.weights is not None
-    with local_folder(inputs.root, plan.weights.rpartition("/")[0]) as folder:
-        return _train(inputs, name, plan, folder, device)
+    with local_folder(inputs.root, plan.weights.rpartition("/")[0]) as place:
+        return _train(inputs, name, plan, place, device)
 
 
-def _train(inputs: Inputs, name: str, plan: NetPlan, folder: Path, device: str) -> dict[str, Any]:
+def _train(inputs: Inputs, name: str, plan: NetPlan, place: Place, device: str) -> dict[str, Any]:
     spec, data = inputs.study.nets[name], training_set(inputs, name)
     assert spec.train is not None
     with within(f"nets.{name}"):
         train, test = decoded(inputs, name, data)
         record = trained(
-            spec, train, folder, classes=plan.classes, test=test, data_key=data_key(inputs, name, data),
-            device=device, allow_code=inputs.allow_code,
+            spec, train, place.folder, classes=plan.classes, test=test, data_key=data_key(inputs, name, data),
+            device=device, allow_code=inputs.allow_code, keep=place.keep,
         )  # fmt: skip
     return {"name": name, "test_accuracy": record.test_accuracy, "seconds": record.seconds}
 

@@ -113,9 +113,23 @@ def untrained(inputs: Inputs, plan: Plan) -> list[str]:
 
 
 def train_all(inputs: Inputs, plan: Plan, names: Sequence[str], *, on_event: Listener, stop: Stop) -> None:
-    """Train networks, each in a task of its own. Raises Drained where a signal came first."""
-    calls = [(train_net, (inputs, name, plan.nets[name], plan.device)) for name in names]
-    run_tasks(calls, _resources(inputs.study, plan), on_event=on_event, stop=stop)
+    """Train networks, each in a task of its own, then one by one those that several workers share.
+
+    Raises Drained where a signal came first.
+    """
+    resources = _resources(inputs.study, plan)
+    shared = [name for name in names if _workers(inputs.study, name) > 1]
+    for some, where in (
+        ([name for name in names if name not in shared], resources),
+        (shared, resources.model_copy(update={"executor": "serial"})),  # Ray Train has the workers; this only waits
+    ):
+        calls = [(train_net, (inputs, name, plan.nets[name], plan.device)) for name in some]
+        run_tasks(calls, where, on_event=on_event, stop=stop)
+
+
+def _workers(study: Study, name: str) -> int:
+    train = study.nets[name].train
+    return train.workers if train else 1
 
 
 def with_states(inputs: Inputs, plan: Plan) -> Plan:

@@ -6,8 +6,8 @@ that was killed goes on from its last save to the same bits.
 
 import copy
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from jobs.nets.samples import Samples
 from jobs.nets.training import trained_by
 from jobs.nets.weights import load_weights, read_weights, state_digest
 from jobs.networks import TrainingSet, data_key, decoded, training_set
-from jobs.steps.step import Step, Trains
+from jobs.plan import Plan
+from jobs.steps.step import Particular, Step, Trains
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,12 @@ class Retrained:
     """Weights after the epochs that the training keeps."""
 
 
-def require_training_images(inputs: Inputs, steps: Iterable[Step]) -> None:
-    """Before anything is trained: UserError where a step that trains names images that cannot be had."""
+def require_trainable(inputs: Inputs, plan: Plan, steps: Sequence[Step]) -> None:
+    """Before anything is trained: UserError where a step that trains names images that cannot be had, or a network that
+    does not suit it."""
+    for step in steps:
+        if isinstance(step, Particular):
+            step.require(inputs, plan)
     seen: list[tuple[str, Any]] = []
     for name, train, option in (
         training for step in steps if isinstance(step, Trains) for training in step.trainings()
@@ -88,13 +93,13 @@ def retrained(
     """
     recipe = {
         **about, "trainer": TRAINER_VERSION, "start": state_digest(start), "data": data.key,
-        "train": asdict(train.loop()) | {"learning_rate": train.loop().peak, "augment": train.augment},
+        "train": train.recipe(),
     }  # fmt: skip
     key = recipe_key(recipe)
-    with local_folder(inputs.root, f"nets/retrained-{key[:8]}") as folder:
+    with local_folder(inputs.root, f"nets/retrained-{key[:8]}") as (folder, keep):
         record = trained_by(
             recipe, train, lambda: copy.deepcopy(start), data.train, folder, objective=objective, hooks=hooks,
-            test=data.test, device=device, allow_code=inputs.allow_code,
+            test=data.test, device=device, allow_code=inputs.allow_code, keep=keep,
         )  # fmt: skip
         return _left(start, folder, record, train)
 

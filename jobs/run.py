@@ -28,7 +28,7 @@ from jobs.plan import Plan, versions
 from jobs.prepare import draft, require_writable, settled, train_all, untrained, with_states
 from jobs.report.compose import compose
 from jobs.results import is_finished, write_results
-from jobs.retraining import require_training_images
+from jobs.retraining import require_trainable
 from jobs.step_tasks import perform_all
 from jobs.steps.registry import bind
 from jobs.steps.step import HasTasks
@@ -63,7 +63,7 @@ def run(study: Study, *, allow_code: tuple[str, ...], watch: Watch, stop: Stop) 
     plan = with_fitting_groups(plan, bind(study, plan), study.resources.memory_bytes)
     found = layout(study, plan)  # every mistake in the steps shows before anything is trained or written
     found.all_passes(inputs)  # and so does a pass that cannot fit
-    require_training_images(inputs, [work.step for work in found.works])
+    require_trainable(inputs, found.plan, [work.step for work in found.works])
     require_writable(inputs.root)
     waiting = untrained(inputs, plan)
     with _alone(open_blobs(f"{inputs.root.url}/{plan.folder}")):

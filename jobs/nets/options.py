@@ -1,9 +1,10 @@
 """One network of a study: its architecture, and where its weights come from (a file, training, or a seed)."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from analysis.dynamics.recipe import Optimizer, Schedule, TrainOptions
 from jobs.images.options import Declared
@@ -36,6 +37,8 @@ class TrainSpec(BaseModel):
     """Random transforms of the training images, in order."""
     checkpoints: list[int] | Literal["all"] | None = None
     """Epochs after which weights are kept; 0 is before training."""
+    workers: int = Field(default=1, ge=1)
+    """Processes that share each batch, on GPUs one each, by Ray Train (needs vitrine[train])."""
     images: dict[str, Any] | None = None
     """Images to train on, as `images:` of a study; by default the training split of the study's own."""
 
@@ -59,6 +62,22 @@ class TrainSpec(BaseModel):
     def loop(self) -> TrainOptions:
         """The part that `analysis.dynamics.train` needs."""
         return TrainOptions(**{name: getattr(self, name) for name in TrainOptions.__dataclass_fields__})
+
+    def recipe(self) -> dict[str, Any]:
+        """All of it that decides the weights, as JSON: sums over several workers are rounded otherwise than one's."""
+        shared = {"workers": self.workers} if self.workers > 1 else {}
+        return asdict(self.loop()) | {"learning_rate": self.loop().peak, "augment": self.augment} | shared
+
+
+class StepTrainSpec(TrainSpec):
+    """How a step trains networks: many side by side, each by one process."""
+
+    @field_validator("workers")
+    @classmethod
+    def _alone(cls, workers: int) -> int:
+        if workers > 1:
+            raise ValueError(f"{workers} would share one training, but those of a step run side by side; leave it out")
+        return workers
 
 
 class NetSpec(BaseModel):

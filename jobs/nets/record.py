@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,13 @@ TRAINER_VERSION = 1
 
 FINAL = "final.safetensors"
 RECORD = "record.json"
+
+Keep = Callable[[Path], None]
+"""Told of every file that an unfinished training leaves for the one that goes on."""
+
+
+def stays(_path: Path) -> None:
+    """Nothing to do: the folder itself outlives the process."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,6 @@ def recipe(
     """
     if spec.train is None:
         raise UserError(f"train: {spec.arch} has no recipe without train.")
-    loop = spec.train.loop()
     return {
         "trainer": TRAINER_VERSION,
         "arch": spec.arch,
@@ -63,7 +70,7 @@ def recipe(
         "in_shape": list(in_shape),
         "classes": classes,
         "first_seed": spec.first_seed(),
-        "train": asdict(loop) | {"learning_rate": loop.peak, "augment": spec.train.augment},
+        "train": spec.train.recipe(),
         "data": data_key,
     }
 

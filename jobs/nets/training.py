@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,32 @@ from jobs.errors import UserError
 from jobs.images.augment import build_augment
 from jobs.nets.build import build
 from jobs.nets.options import NetSpec, TrainSpec
-from jobs.nets.record import FINAL, TrainingRecord, checkpoint, finished, recipe, recipe_key, write_whole
+from jobs.nets.record import (
+    FINAL,
+    Keep,
+    TrainingRecord,
+    checkpoint,
+    finished,
+    recipe,
+    recipe_key,
+    stays,
+    write_whole,
+)
 from jobs.nets.resume import Unfinished, load_unfinished, save_unfinished
 from jobs.nets.samples import Samples
 from jobs.nets.weights import save_tensors, save_weights, weights_digest
+from jobs.nets.workers import train_on_workers
 
 SAVE_SECONDS = 60.0
 """Least time between two saves of an unfinished training."""
+
+
+class DivergedTrainingError(UserError):
+    """A training whose loss stopped being finite; `reason` says where."""
+
+    def __init__(self, arch: str, reason: str) -> None:
+        super().__init__(f"train: {arch} diverged, {reason}. Lower train.learning_rate.")
+        self.reason = reason
 
 
 def trained(
@@ -41,11 +61,13 @@ def trained(
     device: str = "cpu",
     allow_code: tuple[str, ...] = (),
     progress: Callable[[int, Curves], None] | None = None,
+    keep: Keep = stays,
 ) -> TrainingRecord:
     """Train `spec` on `data` into `folder`, or return the record that is there, untouched, if it has the same key.
 
     data_key: identity of the images, by default the sha256 of their tensors.
-    progress: called with the number of finished epochs, from 0, and the curves so far.
+    progress: called with the number of finished epochs, from 0, and the curves so far. keep: told of every file that
+    lets another process go on.
     Same key, threads, device and versions: same bits, also where an earlier call was killed. Raises UserError for
     labels that are not in 0..classes-1, images that do not fit, and a loss that is not finite.
     """
@@ -61,6 +83,7 @@ def trained(
         device=device,
         allow_code=allow_code,
         progress=progress,
+        keep=keep,
     )
 
 
@@ -77,15 +100,16 @@ def trained_by(
     device: str = "cpu",
     allow_code: tuple[str, ...] = (),
     progress: Callable[[int, Curves], None] | None = None,
+    keep: Keep = stays,
 ) -> TrainingRecord:
     """As `trained`, for a network that `make` builds; `recipe` names all that decides its weights, `objective` and
     `hooks` too."""
-    run = _Run(folder, spec, recipe, device, progress)
+    run = _Run(folder, spec, recipe, device, progress, keep)
     found = finished(folder, run.key)
-    if found and all(checkpoint(folder, epoch).is_file() for epoch in run.keep):
+    if found and all(checkpoint(folder, epoch).is_file() for epoch in run.kept):
         return found
     folder.mkdir(parents=True, exist_ok=True)
-    net = make().to(device)
+    net = make()
     curves = _loop(net, data, test, build_augment(spec.augment, allow_code), objective, hooks, run)
     write_whole(folder / "curves.json", json.dumps({name: c.tolist() for name, c in asdict(curves).items()}) + "\n")
     record = run.record(net, len(data.images), curves, found)
@@ -104,9 +128,11 @@ def _loop(
     run: "_Run",
 ) -> Curves:
     arch = run.recipe["arch"]
+    workers = run.spec.workers
+    loop = partial(train_on_workers, workers=workers, device=run.place) if workers > 1 else train
     try:
-        return train(
-            net,
+        return loop(
+            net if workers > 1 else net.to(run.place),
             data.images,
             data.labels,
             run.spec.loop(),
@@ -118,7 +144,7 @@ def _loop(
             state=run.resumed_state(),
         )
     except DivergedError as error:
-        raise UserError(f"train: {arch} diverged, {error}. Lower train.learning_rate.") from error
+        raise DivergedTrainingError(arch, str(error)) from error
     except NoLogitsError as error:
         hint = "googlenet and inception_v3 do so with options: {aux_logits: false}."
         raise UserError(f"train: {arch} cannot be trained, {error}; {hint}") from error
@@ -134,36 +160,40 @@ class _Run:
         recipe: dict[str, Any],
         device: str,
         progress: Callable[[int, Curves], None] | None,
+        keep: Keep,
     ) -> None:
-        self.folder, self.spec, self.recipe, self.progress = folder, spec, recipe, progress
-        self.key, self.keep = recipe_key(recipe), spec.checkpoint_epochs()
+        self.folder, self.spec, self.recipe, self.progress, self.keep = folder, spec, recipe, progress, keep
+        self.key, self.kept, self.place = recipe_key(recipe), spec.checkpoint_epochs(), device
         self.device, self.threads = _device_name(device), torch.get_num_threads()
         self.versions = {"python": platform.python_version(), "torch": version("torch"), "numpy": version("numpy")}
         self.stamp = {"key": self.key, "device": self.device, "threads": self.threads, "versions": self.versions}
         self.unfinished = folder / "unfinished.pt"
-        self.started = self.saved = time.monotonic()
+        # The clock on the wall, as every process of a training reads it: the first of several workers saves.
+        self.started = self.saved = time.time()
 
     def resumed_state(self) -> TrainState | None:
         """Where an earlier call with the same stamp stopped, with its time counted."""
         earlier = load_unfinished(self.unfinished, self.stamp)
         if earlier is None:
             return None
-        if not all(checkpoint(self.folder, epoch).is_file() for epoch in self.keep if epoch <= earlier.state.epoch):
+        if not all(checkpoint(self.folder, epoch).is_file() for epoch in self.kept if epoch <= earlier.state.epoch):
             return None
         self.started -= earlier.seconds
         return earlier.state
 
     def seconds(self) -> float:
         """Time spent on this training by all calls."""
-        return time.monotonic() - self.started
+        return time.time() - self.started
 
     def on_epoch(self, state: TrainState) -> None:
         """Keep the weights if asked, save the state if the last save is long ago, and tell the listener."""
-        if state.epoch in self.keep:
+        if state.epoch in self.kept:
             save_tensors(state.weights, checkpoint(self.folder, state.epoch))
-        if time.monotonic() - self.saved >= SAVE_SECONDS:
+            self.keep(checkpoint(self.folder, state.epoch))
+        if time.time() - self.saved >= SAVE_SECONDS:
             save_unfinished(self.unfinished, self.stamp, Unfinished(state, self.seconds()))
-            self.saved = time.monotonic()
+            self.keep(self.unfinished)
+            self.saved = time.time()
         if self.progress:
             self.progress(state.epoch, state.curves)
 
@@ -181,7 +211,7 @@ class _Run:
             device=self.device,
             threads=self.threads,
             versions=self.versions,
-            checkpoints=self.keep,
+            checkpoints=self.kept,
         )
 
 
@@ -213,4 +243,6 @@ def _check(spec: NetSpec, data: Samples, classes: int) -> None:
 
 
 def _device_name(device: str) -> str:
-    return torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else platform.machine()
+    if torch.device(device).type != "cuda":
+        return platform.machine()
+    return torch.cuda.get_device_name(device) if torch.cuda.is_available() else device  # workers elsewhere have GPUs

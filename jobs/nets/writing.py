@@ -12,7 +12,7 @@ from jobs.images.scenes import Scenes, SceneSets
 from jobs.nets.captioner import Captioner, captioner
 from jobs.nets.next_word import next_word
 from jobs.nets.options import NetSpec, TrainSpec
-from jobs.nets.record import FINAL, TrainingRecord, recipe
+from jobs.nets.record import FINAL, Keep, TrainingRecord, recipe, stays
 from jobs.nets.samples import Samples
 from jobs.nets.training import trained_by
 from jobs.nets.translator import Translator, translator
@@ -35,11 +35,12 @@ def trained_translator(
     hidden: int = 64,
     device: str = "cpu",
     progress: Progress | None = None,
+    keep: Keep = stays,
 ) -> tuple[Translator, TrainingRecord]:
     """The translator in eval mode; accuracies of the record are shares of right words, given the true words before."""
     options = {"source_words": len(pairs.source_words), "target_words": len(pairs.target_words), "hidden": hidden}
     train, test = date_samples(pairs, pairs.train), date_samples(pairs, pairs.test)
-    return _trained("translator", translator, options, train, test, folder, spec, device, progress)
+    return _trained("translator", translator, options, train, test, folder, spec, device, progress, keep)
 
 
 def trained_captioner(
@@ -51,11 +52,12 @@ def trained_captioner(
     hidden: int = 64,
     device: str = "cpu",
     progress: Progress | None = None,
+    keep: Keep = stays,
 ) -> tuple[Captioner, TrainingRecord]:
     """The captioner in eval mode; the record as that of the translator."""
     options = {"channels": 1, "words": len(sets.words), "width": width, "hidden": hidden}
     train, test = scene_samples(sets, sets.train), scene_samples(sets, sets.test)
-    return _trained("captioner", captioner, options, train, test, folder, spec, device, progress)
+    return _trained("captioner", captioner, options, train, test, folder, spec, device, progress, keep)
 
 
 def date_samples(pairs: DatePairs, some: list[DatePair]) -> Samples:
@@ -84,6 +86,7 @@ def _trained(
     spec: TrainSpec,
     device: str,
     progress: Progress | None,
+    keep: Keep,
 ) -> tuple[Net, TrainingRecord]:
     net_spec = NetSpec(arch=arch, options=options, train=spec)
     full = recipe(net_spec, tuple(train.images.shape[1:]), train.labels.shape[1], train.key())
@@ -92,7 +95,7 @@ def _trained(
         return make(**options, seed=net_spec.first_seed())
 
     record = trained_by(
-        full, spec, made, train, folder, objective=next_word, test=test, device=device, progress=progress
+        full, spec, made, train, folder, objective=next_word, test=test, device=device, progress=progress, keep=keep
     )
     net = made()
     load_weights(net, folder / FINAL)

@@ -60,8 +60,8 @@ class AttendDates(WithoutPass):
         pairs = date_pairs(self.options.data)
         spec = TRANSLATOR.model_copy(update={"seed": seed, "epochs": self.options.epochs})
         data = date_samples(pairs, pairs.train)
-        with training(views.inputs.root, "translator", spec, {"hidden": hidden}, data) as folder:
-            net, _ = trained_translator(pairs, folder, spec, hidden=hidden, device=plan.device)
+        with training(views.inputs.root, "translator", spec, {"hidden": hidden}, data) as (folder, keep):
+            net, _ = trained_translator(pairs, folder, spec, hidden=hidden, device=plan.device, keep=keep)
         return told(net, net.translated, date_samples(pairs, pairs.test), plan.device).arrays(seed)
 
     def finish(self, _plan: "Plan", arrays: Arrays, _views: "Views") -> Results:

@@ -52,8 +52,8 @@ class AttendScenes(WithoutPass):
         sets = scenes(self.options.data)
         spec = CAPTIONER.model_copy(update={"seed": seed, "epochs": self.options.epochs})
         size, data = {"width": width, "hidden": hidden}, scene_samples(sets, sets.train)
-        with training(views.inputs.root, "captioner", spec, size, data) as folder:
-            net, _ = trained_captioner(sets, folder, spec, width=width, hidden=hidden, device=plan.device)
+        with training(views.inputs.root, "captioner", spec, size, data) as (folder, keep):
+            net, _ = trained_captioner(sets, folder, spec, width=width, hidden=hidden, device=plan.device, keep=keep)
         test = scene_samples(sets, sets.test)
         found = told(net, net.captioned, test, plan.device)
         maps = found.attention.reshape(*found.attention.shape[:2], *net.grid(test.images))

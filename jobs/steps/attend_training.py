@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from cluster.blobs import Blobs
-from jobs.folders import local_folder
+from jobs.folders import Place, local_folder
 from jobs.nets.attending import Generated
 from jobs.nets.options import TrainSpec
 from jobs.nets.record import TRAINER_VERSION
@@ -27,7 +26,7 @@ AT_ONCE = 250
 
 def training(
     root: Blobs, arch: str, spec: TrainSpec, options: dict[str, int], data: Samples
-) -> AbstractContextManager[Path]:
+) -> AbstractContextManager[Place]:
     """The folder of a training, beside those of the study's networks: named by all that decides its weights."""
     key = digest([TRAINER_VERSION, spec.model_dump(mode="json"), options, data.key()])
     return local_folder(root, training_folder(arch, key))

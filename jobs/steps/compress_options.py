@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from jobs.nets.options import TrainSpec
+from jobs.nets.options import StepTrainSpec
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Bits = Annotated[int, Field(ge=1, le=8)]
@@ -70,9 +70,11 @@ class CompressOptions(BaseModel):
 
     nets: tuple[str, ...] | None = Field(None, min_length=1, description="Networks (default: all of the study).")
     settings: tuple[Setting, ...] = Field((Setting(kept=0.1, rounds=3),), min_length=1, description="Ways to compress.")
-    retrain: TrainSpec = Field(TrainSpec(epochs=4), description="Training of each round, pruned weights held at zero.")
-    tune: TrainSpec = Field(
-        TrainSpec(epochs=2, learning_rate=1e-4, weight_decay=0.0),
+    retrain: StepTrainSpec = Field(
+        StepTrainSpec(epochs=4), description="Training of each round, pruned weights held at zero."
+    )
+    tune: StepTrainSpec = Field(
+        StepTrainSpec(epochs=2, learning_rate=1e-4, weight_decay=0.0),
         description="Training of the shared values: each moves by the summed gradients of its weights, so that rates "
         "lie far below theirs.",
     )

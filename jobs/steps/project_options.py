@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.compression.directions import METHODS, Method
-from jobs.nets.options import TrainSpec
+from jobs.nets.options import StepTrainSpec
 
 
 class ProjectOptions(BaseModel):
@@ -27,4 +27,6 @@ class ProjectOptions(BaseModel):
     fit: int = Field(2000, ge=10, description="Training images that the directions are found on: the first.")
     test: int = Field(2000, ge=10, description="Test images that accuracy is measured on: the first.")
     variance: float = Field(0.99, gt=0, le=1, description="Share of the variance that SVCCA looks at.")
-    train: TrainSpec = Field(TrainSpec(), description="Only its `images` count: where training and test images are.")
+    train: StepTrainSpec = Field(
+        StepTrainSpec(), description="Only its `images` count: where training and test images are."
+    )

@@ -12,6 +12,7 @@ from analysis.arrays import Array
 if TYPE_CHECKING:
     import xarray as xr
 
+    from jobs.inputs import Inputs
     from jobs.nets.options import TrainSpec
     from jobs.plan import Plan
     from jobs.steps.presentation import Presentation
@@ -159,6 +160,14 @@ class Trains(HasTasks, Protocol):
 
     def trainings(self) -> "list[tuple[str, TrainSpec, str]]":
         """The networks, how they are trained, and the option of the study that says so."""
+
+
+@runtime_checkable
+class Particular(Step, Protocol):
+    """A step that some networks do not suit, whatever their weights."""
+
+    def require(self, inputs: "Inputs", plan: "Plan") -> None:
+        """UserError for such a network, before anything is trained."""
 
 
 @runtime_checkable
