@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
@@ -21,11 +20,14 @@ TOUCH = 1.5  # pixels at 100 a inch: a text's box is taller than its letters
 def drawn_texts(figure: Figure) -> list[Text]:
     """Texts that the renderer drew, ticks beyond the limits left out."""
     drawn: dict[int, Text] = {}
+    draw = Text.draw
 
-    def record(*arguments: Any, mtext: Text, **_: Any) -> None:
-        drawn[id(mtext)] = mtext
+    def record(text: Text, *arguments: Any, **named: Any) -> None:
+        if text.get_visible() and text.get_text():
+            drawn[id(text)] = text
+        draw(text, *arguments, **named)
 
-    with patch.object(RendererAgg, "draw_text", record):
+    with patch.object(Text, "draw", record):  # the renderer is told of single lines only
         figure.canvas.draw()
     return list(drawn.values())
 
