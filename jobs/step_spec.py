@@ -14,10 +14,13 @@ from jobs.steps.compress_options import CompressOptions
 from jobs.steps.correlate import CorrelateOptions
 from jobs.steps.decision_lines import DecisionLinesOptions
 from jobs.steps.distributions import DistributionsOptions
+from jobs.steps.dsd_options import DsdOptions
 from jobs.steps.dynamics import DynamicsOptions
 from jobs.steps.evaluate import EvaluateOptions
 from jobs.steps.feature_maps import FeatureMapsOptions
 from jobs.steps.filters_options import FiltersOptions
+from jobs.steps.freeze_options import FreezeOptions
+from jobs.steps.glass_options import GlassOptions
 from jobs.steps.maximize_options import MaximizeOptions
 from jobs.steps.occlude_options import OccludeOptions
 from jobs.steps.perturb_options import PerturbOptions
@@ -48,6 +51,9 @@ class StepSpec(BaseModel):
     project: ProjectOptions | None = Field(None, description="Layers through fewer directions of their input.")
     compress: CompressOptions | None = Field(None, description="Smaller networks: prune, share weights, Huffman.")
     perturb: PerturbOptions | None = Field(None, description="Adversarial samples, and occluders that flip a class.")
+    dsd: DsdOptions | None = Field(None, description="Dense, sparse, dense training beside dense training.")
+    freeze: FreezeOptions | None = Field(None, description="Layers frozen bottom-up beside normal training.")
+    glass: GlassOptions | None = Field(None, description="Many seeds: what repeats, what does not; cooling.")
     top_images: TopImagesOptions | None = Field(None, description="The images that excite every unit most.")
 
     @model_validator(mode="before")

@@ -10,10 +10,13 @@ from jobs.steps.compress import Compress
 from jobs.steps.correlate import Correlate
 from jobs.steps.decision_lines import DecisionLines
 from jobs.steps.distributions import Distributions
+from jobs.steps.dsd import Dsd
 from jobs.steps.dynamics import Dynamics
 from jobs.steps.evaluate import Evaluate
 from jobs.steps.feature_maps import FeatureMaps
 from jobs.steps.filters import Filters
+from jobs.steps.freeze import Freeze
+from jobs.steps.glass import Glass
 from jobs.steps.maximize import Maximize
 from jobs.steps.occluding import Occluding
 from jobs.steps.perturb import Perturb
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 KINDS = (
     Evaluate, Correlate, Compare, Regress, Dynamics, Classes, Distributions, StrongestImages, Backprop, Filters,
     FeatureMaps, DecisionLines, Perturb, Maximize, Occluding, Attend, Compress, Project,
+    Dsd, Freeze, Glass,
 )  # fmt: skip
 STEPS: dict[str, Any] = {step.name: step for step in KINDS}
 
