@@ -65,7 +65,6 @@ def test_two_workers_give_the_weights_of_one_and_resume_to_the_same_bits(ray_ses
 
 
 @with_ray_train
-@pytest.mark.slow
 def test_the_study_asks_for_them(ray_session: None, tmp_path: Path) -> None:
     samples = Samples(*data())
     spec = NetSpec(arch="lenet", train=TrainSpec(epochs=2, batch=32, workers=2, checkpoints=[1]), options={"fc1": 16})
