@@ -30,12 +30,12 @@ def local_folder(root: Blobs, name: str) -> Iterator[Place]:
         folder = Path(copy)
         for blob in root.list(name):
             (folder / blob.rpartition("/")[2]).write_bytes(root.read(blob))
-        began_with = {path.name for path in folder.iterdir()}
         yield Place(folder, partial(_keep, root, name))
         for path in sorted(folder.iterdir(), key=lambda path: path.name == RECORD):
             _keep(root, name, path)
-        for gone in began_with - {path.name for path in folder.iterdir()}:
-            root.delete(f"{name}/{gone}")
+        for blob in list(root.list(name)):
+            if not (folder / blob.rpartition("/")[2]).exists():  # saves of an unfinished training
+                root.delete(blob)
 
 
 def _keep(root: Blobs, name: str, path: Path) -> None:

@@ -48,6 +48,7 @@ def test_a_training_in_a_bucket_goes_on_where_another_machine_was_killed(
     with pytest.raises(KilledError):
         train_in(bucket_url, "nets/killed", first, last=2)
     bucket = open_blobs(bucket_url)
+    assert "nets/whole/unfinished.pt" not in bucket.list("nets/whole"), "of a call that began with nothing, too"
     kept = ["nets/killed/epoch-0001.safetensors", "nets/killed/epoch-0002.safetensors", "nets/killed/unfinished.pt"]
     assert list(bucket.list("nets/killed")) == kept
     record = train_in(bucket_url, "nets/killed", second)
