@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from analysis.dynamics.norms import keep_statistics
 from analysis.dynamics.train import Hook
-
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 
 
 def layer_groups(net: nn.Module) -> list[tuple[str, ...]]:
@@ -52,5 +51,4 @@ class FrozenLayers(Hook):
                 for parameter in module.parameters(recurse=False):
                     parameter.requires_grad_(False)
                     parameter.grad = None  # without a gradient an optimizer leaves weight and momentum alone
-                if isinstance(module, NORMS):
-                    module.eval()
+                keep_statistics(module)

@@ -9,9 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from analysis.dynamics.norms import BATCH_NORMS
 from analysis.dynamics.train import evaluate
-
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def between(a: nn.Module, b: nn.Module, share: float) -> nn.Module:
@@ -31,7 +30,7 @@ def renormalized(net: nn.Module, images: Float[Tensor, "images ..."], *, batch: 
 
     Those of a mixture of two networks are neither's, and without this its loss says nothing of its weights.
     """
-    norms = [module for module in net.modules() if isinstance(module, NORMS)]
+    norms = [module for module in net.modules() if isinstance(module, BATCH_NORMS)]
     if not norms:
         return net
     momenta = [norm.momentum for norm in norms]

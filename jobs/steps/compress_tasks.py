@@ -147,7 +147,8 @@ def _tuned(
 ) -> tuple[nn.Module, dict[str, Shared]]:
     """Shared values trained, codes fixed."""
     hook = SharedWeights(sharing)
-    found = work.retrained(net, work.step.options.tune, {"shared": [setting.bits, setting.start]}, hook)
+    about = {"shared": [setting.bits, setting.start], "statistics": "kept"}
+    found = work.retrained(net, work.step.options.tune, about, hook)
     return found, hook.sharing(found)
 
 
