@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from scipy.optimize import isotonic_regression
 
 from jobs.figures.curves import DASHES, INTERVAL
@@ -125,6 +126,8 @@ def _axes(given: Sequence[Line], ticks: Sequence[str] | None, head: float, wide:
     figure = canvas(head + SPACE + TALL + below)
     axes = place(figure, LEFT, below, wide, TALL)
     axes.set_xlim(first - room, last + room)
+    if all((line.x == np.round(line.x)).all() for line in given):
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))  # no half epochs
     if ticks:
         name_x(axes, range(len(ticks)), ticks, at)
     axes.grid(axis="y", visible=True)

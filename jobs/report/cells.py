@@ -1,4 +1,4 @@
-"""How a number is written: the value, and in smaller type its bootstrap interval and its noise floor.
+"""How a number is written: the value, and in smaller type its interval and its noise floor.
 
 A number alone says little: 0.30 is high where permuted images give 0.05 and nothing where they give 0.29.
 """
@@ -19,7 +19,7 @@ class Measured:
 
     value: float
     low: float | None = None
-    """Lower end of the bootstrap interval over images."""
+    """Lower end of its interval: over images by the bootstrap where there is a floor, else as the table's note says."""
     high: float | None = None
     floor: float | None = None
     """The same number on permuted images."""

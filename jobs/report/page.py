@@ -89,7 +89,7 @@ def render(report: Report) -> str:
         report=report,
         links=[(label, _address(href)) for label, href in report.links],
         sections=_sections(report.plates),
-        tables=[(table, _has_measured(table)) for table in report.layer_tables],
+        tables=[(table, _has_floors(table)) for table in report.layer_tables],
     )
 
 
@@ -111,8 +111,9 @@ def _sections(plates: Sequence[PlateEntry]) -> list[tuple[str, list[tuple[int, P
     return [(section, list(group)) for section, group in groupby(numbered, key=lambda pair: pair[1].section)]
 
 
-def _has_measured(table: Table) -> bool:
-    return any(isinstance(cell, Measured) for row in table.rows for cell in row)
+def _has_floors(table: Table) -> bool:
+    """Numbers beside those of permuted images have intervals over images; other tables say of theirs what they are."""
+    return any(isinstance(cell, Measured) and cell.floor is not None for row in table.rows for cell in row)
 
 
 def _address(href: str) -> str:

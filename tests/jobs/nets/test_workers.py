@@ -1,6 +1,7 @@
 """Training on two workers of Ray Train: one worker's weights to rounding, hooks and resumes as ever, and refusals."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +144,8 @@ def test_too_few_images_for_the_workers_are_refused() -> None:
         train_on_workers(net(), few[0], few[1], OPTIONS, workers=4)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pyarrow") is not None, reason="Ray Train is installed")
-def test_without_ray_train_the_extra_is_named() -> None:
+def test_without_ray_train_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray.train", None)  # as if it could not be imported
     with pytest.raises(UserError, match=r"^train\.workers: 2 needs Ray Train: pip install 'vitrine\[train\]'\.$"):
         train_on_workers(net(), *data(), OPTIONS, workers=2)
 

@@ -141,3 +141,13 @@ def test_an_animation_is_linked_and_must_be_there(tmp_path: Path) -> None:
         blobs.write(f"figures/moving.{suffix}", b"")
     with pytest.raises(FileNotFoundError, match=r"figures/moving\.gif"):
         write_report(replace(EMPTY, plates=[moving]), blobs)
+
+
+def test_only_numbers_with_a_floor_are_said_to_have_intervals_over_images() -> None:
+    def page(cell: Measured) -> str:
+        return render(
+            replace(EMPTY, layer_tables=[Table("seeds", ("network", "error"), (("a", cell),), "Of 5 seeds.")])
+        )
+
+    assert "bootstrap" in page(Measured(0.5, 0.25, 0.75, 0.1))
+    assert "bootstrap" not in page(Measured(0.5, 0.25, 0.75))
