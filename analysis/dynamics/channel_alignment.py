@@ -6,6 +6,7 @@ network's are put in that order; what it computes stays the same (Entezari et al
 
 import copy
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,12 +17,13 @@ from torch import Tensor, nn
 from analysis.activations import complete, recorded
 from analysis.comoments import Accumulator, Pair
 from analysis.compression.selection import layer_weights
+from analysis.dynamics.norms import BATCH_NORMS
 from analysis.evaluating import evaluating
+from analysis.positions import samples
 from analysis.similarity.correlation import correlation
 from analysis.similarity.matching import ALONE, Pairing, bipartite_matching
 
 WEIGHTED = (nn.Conv2d, nn.Linear)
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 EACH_CHANNEL = (
     nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.Identity, nn.Dropout, nn.Dropout2d, nn.MaxPool2d,
     nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d,
@@ -57,7 +59,7 @@ def hidden_layers(net: nn.Module) -> list[Hidden]:
             made_by, norms, last, flat = name, [], name, False
         elif isinstance(module, nn.Flatten):
             flat = isinstance(net.get_submodule(made_by), nn.Conv2d) if made_by else False
-        elif isinstance(module, NORMS) and made_by and not flat:
+        elif isinstance(module, BATCH_NORMS) and made_by and not flat:
             norms, last = [*norms, name], name
         elif isinstance(module, EACH_CHANNEL):
             last = last if flat else name
@@ -78,17 +80,17 @@ def matched_channels(
     Constant channels correlate with nothing and take what is left, in order.
     """
     layers = hidden_layers(a)
-    takes = {layer.matched_at: _samples for layer in layers}
+    takes = {layer.matched_at: partial(samples, policy="all") for layer in layers}
     widths = {layer.matched_at: len(a.get_submodule(layer.made_by).get_parameter("weight")) for layer in layers}
     pivots = {f"{side} {name}": np.zeros(width) for name, width in widths.items() for side in "ab"}
     sums = Accumulator({Pair(f"a {name}", f"b {name}"): 1 for name in widths}, pivots)
     with torch.no_grad(), evaluating(a), evaluating(b), recorded(a, takes) as in_a, recorded(b, takes) as in_b:
         for part in images.split(batch):
-            samples: dict[str, Tensor] = {}
+            given: dict[str, Tensor] = {}
             for side, net, outputs in (("a", a, in_a), ("b", b, in_b)):
                 net(part)
-                samples |= {f"{side} {name}": values for name, values in complete(outputs, takes).items()}
-            sums.add(samples, np.zeros(len(part), np.int64))
+                given |= {f"{side} {name}": values for name, values in complete(outputs, takes).items()}
+            sums.add(given, np.zeros(len(part), np.int64))
     found = {pair.x.removeprefix("a "): correlation(comoments) for pair, comoments in sums.comoments().items()}
     return {layer.made_by: _whole(bipartite_matching(found[layer.matched_at]), widths[layer.matched_at])
             for layer in layers}  # fmt: skip
@@ -116,10 +118,6 @@ def weight_cosine(a: nn.Module, b: nn.Module) -> float:
     """Cosine of the angle between all weights of two networks, biases and norms left out; in [-1, 1]."""
     x, y = (torch.cat([weight.flatten() for weight in layer_weights(net).values()]).double() for net in (a, b))
     return float(x @ y / (x.norm() * y.norm()))
-
-
-def _samples(maps: Float[Tensor, "samples channels height width"]) -> Float[Tensor, "samples positions channels"]:
-    return maps.flatten(2).transpose(1, 2).contiguous()
 
 
 def _whole(pairs: Pairing, units: int) -> Int[np.ndarray, " units"]:

@@ -8,7 +8,7 @@ is the glass transition T_g, and like a glass's it depends on the rate of coolin
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from analysis.dynamics.train import Hook
 
@@ -99,3 +99,8 @@ def glass_transition(
     last = int(relaxes[-1])
     share = np.log(lost[last] / wanted) / np.log(lost[last] / lost[last + 1])
     return float(temperatures[last] * (temperatures[last + 1] / temperatures[last]) ** share)
+
+
+def on_ladder(transition: Float[np.ndarray, " seeds"]) -> Bool[np.ndarray, " seeds"]:
+    """Which glass transitions lie between the hottest and the coldest temperature."""
+    return np.isfinite(transition) & (transition > 0)

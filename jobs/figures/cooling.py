@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from analysis.dynamics.cooling import on_ladder
 from jobs.figures.log_ticks import plain_ticks
 from jobs.figures.style import INK, LINES, MARKERS, SMALL, SOFT, canvas, styled
 
@@ -39,11 +40,6 @@ class Cooling:
     """1 - overlap across the time at each temperature."""
     mobility: Float[np.ndarray, "seeds temperatures"]
     """Over one epoch."""
-
-
-def on_ladder(transition: Float[np.ndarray, " seeds"]) -> Bool[np.ndarray, " seeds"]:
-    """Which glass transitions lie between the hottest and the coldest temperature."""
-    return np.isfinite(transition) & (transition > 0)
 
 
 def cooling(rates: Sequence[Cooling], temperature: Float[np.ndarray, " temperatures"], memory: float) -> Figure:

@@ -38,9 +38,10 @@ def trained_translator(
     keep: Keep = stays,
 ) -> tuple[Translator, TrainingRecord]:
     """The translator in eval mode; accuracies of the record are shares of right words, given the true words before."""
-    options = {"source_words": len(pairs.source_words), "target_words": len(pairs.target_words), "hidden": hidden}
     train, test = date_samples(pairs, pairs.train), date_samples(pairs, pairs.test)
-    return _trained("translator", translator, options, train, test, folder, spec, device, progress, keep)
+    return _trained(
+        "translator", translator, translator_sizes(pairs, hidden), train, test, folder, spec, device, progress, keep
+    )
 
 
 def trained_captioner(
@@ -55,9 +56,19 @@ def trained_captioner(
     keep: Keep = stays,
 ) -> tuple[Captioner, TrainingRecord]:
     """The captioner in eval mode; the record as that of the translator."""
-    options = {"channels": 1, "words": len(sets.words), "width": width, "hidden": hidden}
     train, test = scene_samples(sets, sets.train), scene_samples(sets, sets.test)
-    return _trained("captioner", captioner, options, train, test, folder, spec, device, progress, keep)
+    sizes = captioner_sizes(sets, width, hidden)
+    return _trained("captioner", captioner, sizes, train, test, folder, spec, device, progress, keep)
+
+
+def translator_sizes(pairs: DatePairs, hidden: int) -> dict[str, int]:
+    """Options of a translator of these dates."""
+    return {"source_words": len(pairs.source_words), "target_words": len(pairs.target_words), "hidden": hidden}
+
+
+def captioner_sizes(sets: SceneSets, width: int, hidden: int) -> dict[str, int]:
+    """Options of a captioner of these scenes."""
+    return {"channels": 1, "words": len(sets.words), "width": width, "hidden": hidden}
 
 
 def date_samples(pairs: DatePairs, some: list[DatePair]) -> Samples:

@@ -10,9 +10,10 @@ from jaxtyping import Float
 from jobs.figures.plate import Plate, plate_name
 from jobs.figures.shrinking import Shrinking, shrinking
 from jobs.figures.trade_off import Series, trade_off
-from jobs.report.cells import Cell, Measured
+from jobs.report.cells import Cell
 from jobs.report.page import Table
-from jobs.steps.dynamics_numbers import by_architecture, mean_interval
+from jobs.steps.dynamics_numbers import by_architecture
+from jobs.steps.seed_means import mean_cell
 
 Settings = Float[np.ndarray, "nets settings"]
 
@@ -147,8 +148,8 @@ def seeds_table(section: str, given: Sequence[Seeds]) -> Table:
             rows.append(
                 (
                     one.arch, setting, len(one.nets), float(times[:, number].mean()), f"{before[:, number].mean():.2f}",
-                    f"{after[:, number].mean():.2f}", _paired(after[:, number] - before[:, number]),
-                    _paired(one.gap("tuned")[:, number] - one.gap("dense")[:, number]),
+                    f"{after[:, number].mean():.2f}", mean_cell(after[:, number] - before[:, number]),
+                    mean_cell(one.gap("tuned")[:, number] - one.gap("dense")[:, number]),
                 )
             )  # fmt: skip
     columns = ("architecture", "setting", "networks", "times smaller", "error % dense", "compressed", "change, points",
@@ -158,8 +159,3 @@ def seeds_table(section: str, given: Sequence[Seeds]) -> Table:
         "accuracy on training images less that on test images."
     )
     return Table(section, columns, tuple(rows), note)
-
-
-def _paired(change: Float[np.ndarray, " nets"]) -> Measured:
-    low, high = mean_interval(change) if len(change) > 1 else (None, None)
-    return Measured(float(change.mean()), low, high)

@@ -7,7 +7,7 @@ import xarray as xr
 
 from analysis.dynamics.dsd import FIVE_STEPS, improvement
 from jobs.steps.compare_numbers import ESTIMATE
-from jobs.steps.dynamics_numbers import mean_interval
+from jobs.steps.mean_interval import mean_interval
 from jobs.steps.step import Arrays
 
 if TYPE_CHECKING:

@@ -7,14 +7,15 @@ import xarray as xr
 
 from analysis.dynamics.dsd import FIVE_STEPS, improvement
 from jobs.figures.arms import Arms, arms
-from jobs.figures.lines import Line, lines
+from jobs.figures.lines import lines
 from jobs.figures.plate import Plate, plate_name
 from jobs.figures.weight_steps import WeightSteps, weight_steps
-from jobs.report.cells import Cell, Measured, percent
+from jobs.report.cells import Cell, percent
 from jobs.report.page import Table
 from jobs.steps.dsd_numbers import ARMS, CONTROLS, verdict
-from jobs.steps.dynamics_numbers import mean_interval
+from jobs.steps.mean_interval import mean_interval
 from jobs.steps.presentation import Presentation
+from jobs.steps.seed_means import SEEDS, estimate_cell, mean_cell, mean_line
 
 if TYPE_CHECKING:
     from jobs.plan import Plan
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 SECTION = "Dense, sparse, dense"
 SHOWN = {"dense": "before", "dsd": "DSD", "same phases": "no mask", "one schedule": "one go"}
-SEEDS = "95 % interval over seeds"
 
 
 def presentation(step: "Dsd", _plan: "Plan", results: dict[str, xr.Dataset]) -> Presentation:
@@ -70,11 +70,7 @@ def _through_training(name: str, found: xr.Dataset) -> Plate:
     first, second, _ = found.attrs["epochs"]
     errors = 100 * found["error_by_epoch"].values[:, :, first - 1 :]
     at = np.arange(first, first + errors.shape[2], dtype=float)
-    drawn = []
-    for arm, values in zip(ARMS[1:], errors, strict=True):
-        low, high = np.array([mean_interval(epoch) for epoch in values.T]).T
-        known = np.isfinite(low).all()
-        drawn.append(Line(SHOWN[arm], at, values.mean(0), *((np.clip(low, 0, None), high) if known else ())))
+    drawn = [mean_line(SHOWN[arm], at, values) for arm, values in zip(ARMS[1:], errors, strict=True)]
     return Plate(
         plate_name("dsd", "training", name),
         f"Error of {name} after the first phase",
@@ -97,8 +93,8 @@ def _paper_table(step: "Dsd", results: dict[str, xr.Dataset]) -> Table:
         absolute, relative = improvement(errors[0], errors[1])
         shares = relative[np.isfinite(relative)]
         rows.append((
-            name, found.attrs["domain"], found.attrs["data"], found.attrs["kind"], _mean(errors[0]), _mean(errors[1]),
-            _mean(absolute), _mean(100 * shares, 1) if len(shares) else None,
+            name, found.attrs["domain"], found.attrs["data"], found.attrs["kind"], mean_cell(errors[0]),
+            mean_cell(errors[1]), mean_cell(absolute), mean_cell(100 * shares, 1) if len(shares) else None,
         ))  # fmt: skip
     columns = ("network", "domain", "data", "type", "baseline", "DSD", "absolute improvement", "relative, in %")
     note = (
@@ -116,9 +112,9 @@ def _control_table(results: dict[str, xr.Dataset]) -> Table:
         errors = 100 * found["error"].values
         for arm in CONTROLS:
             gain = 100 * found["gain"].sel(over=arm).values
-            cell = Measured(*gain.tolist()) if np.isfinite(gain[1]) else float(gain[0])
-            better = int((errors[1] < errors[ARMS.index(arm)]).sum())
-            rows.append((name, SHOWN[arm], _mean(errors[1]), _mean(errors[ARMS.index(arm)]), cell,
+            of_arm = errors[ARMS.index(arm)]
+            better = int((errors[1] < of_arm).sum())
+            rows.append((name, SHOWN[arm], mean_cell(errors[1]), mean_cell(of_arm), estimate_cell(gain),
                          f"{better} of {errors.shape[1]}", verdict(gain[1], gain[2])))  # fmt: skip
     columns = ("network", "control", "DSD", "control's error", "DSD's gain", "seeds that gain", "is DSD better?")
     note = (
@@ -127,9 +123,3 @@ def _control_table(results: dict[str, xr.Dataset]) -> Table:
         "seed with its 95 % interval; DSD is called better where the interval lies above zero."
     )
     return Table("Dense, sparse, dense against dense training of as many epochs", columns, tuple(rows), note)
-
-
-def _mean(values: np.ndarray, digits: int = 3) -> Cell:
-    low, high = mean_interval(values)
-    return Measured(float(values.mean()), low if np.isfinite(low) else None, high if np.isfinite(low) else None,
-                    digits=digits)  # fmt: skip

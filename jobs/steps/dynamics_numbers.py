@@ -6,10 +6,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 from scipy.stats import rankdata
-from scipy.stats import t as student
 
 from analysis.activations import INPUT
 from jobs.steps.compare_numbers import ESTIMATE
+from jobs.steps.mean_interval import mean_interval
 from jobs.steps.pair_scores import Truncation, pair_score
 
 if TYPE_CHECKING:
@@ -97,11 +97,3 @@ def by_architecture(found: dict[str, xr.Dataset]) -> dict[str, list[str]]:
         if "arch" in dataset.attrs:
             grouped.setdefault(dataset.attrs["arch"], []).append(net)
     return grouped
-
-
-def mean_interval(values: Float[np.ndarray, " seeds"]) -> tuple[float, float]:
-    """95 % interval of a mean over few independent values, by Student's t; NaN of fewer than two."""
-    if len(values) < 2:
-        return float("nan"), float("nan")
-    half = float(student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-    return float(values.mean()) - half, float(values.mean()) + half

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from jobs.steps.compare_numbers import ESTIMATE
-from jobs.steps.dynamics_numbers import mean_interval
 from jobs.steps.freeze_options import ARMS
+from jobs.steps.mean_interval import mean_interval
 from jobs.steps.step import Arrays
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """Layers through one training against layers at its end, by SVCCA at the center of every map (arXiv:1706.05806)."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,11 +12,12 @@ from analysis.activations import complete, recorded
 from analysis.comoments import Accumulator, Comoments, Pair
 from analysis.dynamics.freeze import layer_groups
 from analysis.evaluating import evaluating
+from analysis.positions import samples
 from analysis.similarity.joint import Joint, with_norm
 from jobs.errors import UserError
+from jobs.evenly import evenly
 from jobs.plan import GROUPS
 from jobs.retraining import Retrained
-from jobs.steps.glass_pairs import evenly
 from jobs.steps.pair_scores import Truncation, pair_score
 from jobs.steps.step import Arrays
 from jobs.steps.subjects import Subject
@@ -84,14 +86,14 @@ def pane(then: dict[str, Tensor], end: dict[str, Tensor], layers: list[str], dra
 @torch.no_grad()
 def centers(net: nn.Module, layers: list[str], images: Tensor) -> dict[str, Float[Tensor, "images one units"]]:
     """Outputs of layers at the center of their maps."""
-    takes = dict.fromkeys(layers, _center)
+    takes = dict.fromkeys(layers, partial(samples, policy="center"))
     parts: dict[str, list[Tensor]] = {layer: [] for layer in layers}
     with evaluating(net), recorded(net, takes) as outputs:
         for batch in images.split(BATCH):
             net(batch)
             for layer, values in complete(outputs, takes).items():
                 parts[layer].append(values)
-    return {layer: torch.cat(parts[layer])[:, None] for layer in layers}
+    return {layer: torch.cat(parts[layer]) for layer in layers}
 
 
 def _sums(then: dict[str, Tensor], end: dict[str, Tensor], layers: list[str]) -> dict[Pair, Comoments]:
@@ -102,11 +104,7 @@ def _sums(then: dict[str, Tensor], end: dict[str, Tensor], layers: list[str]) ->
         for y in layers:
             pairs |= {Pair(f"{THEN} {x}", f"{END} {y}"): GROUPS, Pair(f"{THEN} {x}", f"{END} {y}", True): 1}
     sums = Accumulator(pairs, pivots)
-    samples = {name: with_norm(values, pivots[name][:-1]) for name, values in named.items()}
-    images = len(next(iter(samples.values())))
-    sums.add(samples, np.arange(images) * GROUPS // images)
+    given = {name: with_norm(values, pivots[name][:-1]) for name, values in named.items()}
+    images = len(next(iter(given.values())))
+    sums.add(given, np.arange(images) * GROUPS // images)
     return sums.comoments()
-
-
-def _center(maps: Float[Tensor, "samples channels height width"]) -> Float[Tensor, "samples channels"]:
-    return maps[:, :, maps.shape[2] // 2, maps.shape[3] // 2].clone()

@@ -6,13 +6,14 @@ import numpy as np
 import xarray as xr
 
 from jobs.figures.arms import Arms, arms
-from jobs.figures.lines import Line, lines
+from jobs.figures.lines import lines
 from jobs.figures.panes import LayerMatrix, panes
 from jobs.figures.plate import Plate, plate_name
-from jobs.report.cells import Cell, Measured
+from jobs.report.cells import Cell
 from jobs.report.page import Table
-from jobs.steps.dynamics_numbers import mean_interval
+from jobs.steps.mean_interval import mean_interval
 from jobs.steps.presentation import Presentation
+from jobs.steps.seed_means import SEEDS, estimate_cell, mean_cell, mean_line
 
 if TYPE_CHECKING:
     from jobs.steps.freeze import Freeze
@@ -50,16 +51,12 @@ def _arms(net: str, found: xr.Dataset) -> Plate:
 def _curves(net: str, found: xr.Dataset) -> Plate:
     errors = 100 * found["error"].values
     at = np.arange(1, errors.shape[2] + 1, dtype=float)
-    drawn = []
-    for arm, values in zip(found["arm"].values, errors, strict=True):
-        low, high = np.array([mean_interval(epoch) for epoch in values.T]).T
-        known = np.isfinite(low).all()
-        drawn.append(Line(str(arm), at, values.mean(0), *((np.clip(low, 0, None), high) if known else ())))
+    drawn = [mean_line(str(arm), at, values) for arm, values in zip(found["arm"].values, errors, strict=True)]
     return Plate(
         plate_name("freeze", net, "training"),
         f"Error of {net} through training, with and without freezing",
         "Mean over seeds after every epoch; layer i of L stops learning at i/L of the way.",
-        lines(drawn, x_label="epochs", y_label="test error in %", interval="95 % interval over seeds"),
+        lines(drawn, x_label="epochs", y_label="test error in %", interval=SEEDS),
         {"epoch": at, "error": errors},
     )
 
@@ -95,8 +92,8 @@ def _table(results: dict[str, xr.Dataset]) -> Table:
     for net, found in results.items():
         errors, seconds = 100 * found["error"].values[:, :, -1], found["seconds"].values
         changes = 100 * found["frozen_less_normal"].values
-        rows.append((net, errors.shape[1], *(_mean(values) for values in (*errors, *seconds)),
-                     *(_estimated(change) for change in changes)))  # fmt: skip
+        rows.append((net, errors.shape[1], *(mean_cell(values) for values in (*errors, *seconds)),
+                     *(estimate_cell(change) for change in changes)))  # fmt: skip
     columns = (
         "network", "seeds", "error, normal", "error, frozen", "seconds, normal", "seconds, frozen",
         "error rises by", "time saved in %",
@@ -107,12 +104,3 @@ def _table(results: dict[str, xr.Dataset]) -> Table:
         "the machine did."
     )
     return Table("Freeze training against normal training", columns, tuple(rows), note)
-
-
-def _mean(values: np.ndarray) -> Cell:
-    return _estimated((float(values.mean()), *mean_interval(values)))
-
-
-def _estimated(estimate: tuple[float, ...] | np.ndarray) -> Cell:
-    value, low, high = (float(part) for part in estimate)
-    return Measured(value, low, high) if np.isfinite(low) else value

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from analysis.compression.selection import layer_weights
 from analysis.dynamics.cooling import Ladder, mobility, overlap, relaxation_time
 from analysis.dynamics.train import evaluate
+from jobs.evenly import evenly
 from jobs.steps.glass_options import CoolingOptions
-from jobs.steps.glass_pairs import evenly
 from jobs.steps.step import Arrays
 from jobs.steps.subjects import image_subject
 

@@ -3,11 +3,12 @@
 import numpy as np
 import xarray as xr
 
-from jobs.figures.cooling import Cooling, cooling, on_ladder
+from analysis.dynamics.cooling import on_ladder
+from jobs.figures.cooling import Cooling, cooling
 from jobs.figures.plate import Plate, plate_name
-from jobs.report.cells import Cell, Measured
+from jobs.report.cells import Cell
 from jobs.report.page import Table
-from jobs.steps.dynamics_numbers import mean_interval
+from jobs.steps.seed_means import mean_cell
 
 DRAWN = (
     "overlap", "mobility", "relaxation", "energy", "fluctuation", "transition", "train_loss", "test_loss", "error",
@@ -49,8 +50,8 @@ def cooling_table(found: xr.Dataset, net: str) -> Table:
         decades = float(known.std(ddof=1)) if len(known) > 1 else None
         rows.append((
             label, int(found["epochs"].values[number]), _number(10 ** known.mean()) if len(known) else None, decades,
-            None, _where(transition), mean(found["train_loss"].values[number], 4),
-            mean(found["test_loss"].values[number], 4), mean(100 * found["error"].values[number]),
+            None, _where(transition), mean_cell(found["train_loss"].values[number], 4),
+            mean_cell(found["test_loss"].values[number], 4), mean_cell(100 * found["error"].values[number]),
         ))  # fmt: skip
     columns = (
         "cooling", "epochs", "T_g, as a learning rate", "its deviation over seeds, in decades", "its shift, in decades",
@@ -81,10 +82,10 @@ def _differences(found: xr.Dataset) -> list[tuple[Cell, ...]]:
         parts = [found[key].values[slow] - found[key].values[other] for key in ("train_loss", "test_loss", "error")]
         both = on_ladder(found["transition"].values[slow]) & on_ladder(found["transition"].values[other])
         moved = np.log10(found["transition"].values[slow][both] / found["transition"].values[other][both])
-        shift = mean(moved) if len(moved) else None
+        shift = mean_cell(moved) if len(moved) else None
         both_freeze = f"{both.sum()} of {len(both)}"
-        rows.append((name, None, None, None, shift, both_freeze, mean(parts[0], 4), mean(parts[1], 4),
-                     mean(100 * parts[2])))  # fmt: skip
+        rows.append((name, None, None, None, shift, both_freeze, mean_cell(parts[0], 4), mean_cell(parts[1], 4),
+                     mean_cell(100 * parts[2])))  # fmt: skip
     return rows
 
 
@@ -110,13 +111,6 @@ def _labels(found: xr.Dataset) -> list[str]:
 def _short(label: str) -> str:
     """For an axis: the number of epochs, or control."""
     return label.split(" ")[0].rstrip(":")
-
-
-def mean(values: np.ndarray, digits: int = 3) -> Cell:
-    """Mean over seeds with its 95 % t interval, where there are several."""
-    low, high = mean_interval(values)
-    known = np.isfinite(low)
-    return Measured(float(values.mean()), low if known else None, high if known else None, digits=digits)
 
 
 def _number(value: float) -> str:

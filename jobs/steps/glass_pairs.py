@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Int
 from torch import Tensor, nn
 
 from analysis.dynamics.channel_alignment import matched_channels, reordered, weight_cosine
 from analysis.dynamics.straight_line import along_the_line
+from jobs.evenly import evenly
 from jobs.steps.glass_options import GlassOptions
 from jobs.steps.population import member
 from jobs.steps.step import Arrays
@@ -39,11 +39,6 @@ def pair(subject: Subject, seed_a: int, seed_b: int, options: GlassOptions, view
     cosines.append([weight_cosine(starts[0], other) for other in untrained])
     lines = [along_the_line(a, other, shares, test, train) for other in orders]
     return {"cosine": np.array(cosines), "line": np.array(lines), "share": shares}
-
-
-def evenly(count: int, most: int) -> Int[np.ndarray, " rows"]:
-    """At most so many rows of `count`, evenly spaced: images may be sorted by class."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
 def _aligned(a: nn.Module, b: nn.Module, images: Tensor) -> nn.Module:

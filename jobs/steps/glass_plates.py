@@ -9,9 +9,10 @@ from jobs.figures.glass import Population, population
 from jobs.figures.plate import Plate, plate_name
 from jobs.report.cells import Cell
 from jobs.report.page import Table
-from jobs.steps.glass_cooling_plates import cooling_plate, cooling_table, mean
+from jobs.steps.glass_cooling_plates import cooling_plate, cooling_table
 from jobs.steps.glass_numbers import agreement
 from jobs.steps.presentation import Presentation
+from jobs.steps.seed_means import mean_cell
 from jobs.steps.step import Results
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _population_table(step: "Glass", plan: "Plan", results: Results) -> Table:
     rows: list[tuple[Cell, ...]] = []
 
     def of_pairs(values: np.ndarray) -> Cell:
-        return mean(values) if step.options.independent else float(values.mean())
+        return mean_cell(values) if step.options.independent else float(values.mean())
 
     for net in step.nets:
         trained, pairs = step.trained[net], results[f"{net}--pairs"]

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from analysis.attribution.fourier_image import Fourier
 from analysis.attribution.maximization import Of
 from analysis.attribution.priors import TABLE_1, NoPrior, Prior, Yosinski
+from jobs.evenly import evenly
 from jobs.steps.unit_directions import DirectionOptions
 
 Way = Literal["none", "blur", "fourier"]
@@ -42,9 +43,7 @@ class MaximizeOptions(BaseModel):
         """The units that are maximized."""
         if self.direction is not None:
             return np.arange(len(self.direction.indices))
-        if isinstance(self.channels, tuple):
-            return np.array(self.channels)
-        return np.unique(np.linspace(0, units - 1, min(self.channels, units)).round().astype(int))
+        return np.array(self.channels) if isinstance(self.channels, tuple) else evenly(units, self.channels)
 
     def prior(self, way: Way, side: int) -> Prior:
         """A way to climb for images of so many pixels a side."""

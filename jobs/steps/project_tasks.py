@@ -15,6 +15,7 @@ from analysis.compression.directions import Method, Rows, at_random, by_activity
 from analysis.compression.projection import cost, projected
 from analysis.dynamics.train import evaluate
 from jobs.errors import UserError
+from jobs.evenly import evenly
 from jobs.steps.step import Arrays
 
 if TYPE_CHECKING:
@@ -129,5 +130,4 @@ def _read(net: nn.Module, layer: str, batch: Tensor) -> tuple[Tensor, Tensor]:
 def _samples(maps: Tensor) -> np.ndarray:
     """(samples, channels): some positions of every image, evenly over the map."""
     flat = maps.flatten(2)
-    places = np.unique(np.linspace(0, flat.shape[2] - 1, min(POSITIONS, flat.shape[2])).round().astype(int))
-    return flat[:, :, places].permute(0, 2, 1).flatten(0, 1).double().numpy()
+    return flat[:, :, evenly(flat.shape[2], POSITIONS)].permute(0, 2, 1).flatten(0, 1).double().numpy()

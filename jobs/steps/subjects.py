@@ -18,7 +18,7 @@ from jobs.nets.next_word import next_word
 from jobs.nets.options import TrainSpec
 from jobs.nets.training import DivergedTrainingError
 from jobs.nets.translator import translator
-from jobs.nets.writing import date_samples, scene_samples
+from jobs.nets.writing import captioner_sizes, date_samples, scene_samples, translator_sizes
 from jobs.retraining import Retrained, TrainingData, retrained
 from jobs.steps.dsd_options import CaptionerOptions, TranslatorOptions
 from jobs.texts.date_pairs import date_pairs
@@ -89,7 +89,7 @@ def image_subject(net: str, train: TrainSpec, plan: "Plan", views: "Views", opti
 def translator_subject(options: TranslatorOptions) -> Subject:
     """The translator with its dates."""
     pairs = date_pairs(options.dates)
-    sizes = {"source_words": len(pairs.source_words), "target_words": len(pairs.target_words), "hidden": options.hidden}
+    sizes = translator_sizes(pairs, options.hidden)
     train, test = date_samples(pairs, pairs.train), date_samples(pairs, pairs.test)
     return Subject(
         "translator", "translation", "dates", "RNN", options.train, TrainingData(train, test, train.key()),
@@ -101,7 +101,7 @@ def translator_subject(options: TranslatorOptions) -> Subject:
 def captioner_subject(options: CaptionerOptions) -> Subject:
     """The captioner with its scenes."""
     sets = scenes(options.scenes)
-    sizes = {"channels": 1, "words": len(sets.words), "width": options.width, "hidden": options.hidden}
+    sizes = captioner_sizes(sets, options.width, options.hidden)
     train, test = scene_samples(sets, sets.train), scene_samples(sets, sets.test)
     return Subject(
         "captioner", "captioning", "scenes of digits", "CNN and RNN", options.train,

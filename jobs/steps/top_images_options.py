@@ -7,6 +7,7 @@ from jaxtyping import Int
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.attribution.rules import Rule
+from jobs.evenly import evenly
 from jobs.steps.unit_directions import DirectionOptions
 
 Number = Annotated[int, Field(ge=0)]
@@ -42,6 +43,4 @@ class TopImagesOptions(BaseModel):
 
 def drawn_channels(asked: int | tuple[int, ...], units: int) -> Int[np.ndarray, " drawn"]:
     """Those of a list, or so many evenly over the layer."""
-    if isinstance(asked, tuple):
-        return np.array(asked)
-    return np.unique(np.linspace(0, units - 1, min(asked, units)).round().astype(int))
+    return np.array(asked) if isinstance(asked, tuple) else evenly(units, asked)
