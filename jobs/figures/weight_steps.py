@@ -66,7 +66,10 @@ def _step(axes: Axes, row: WeightSteps, number: int, top: float, middle: int) ->
     if counts[middle] > top:
         axes.stairs(counts[middle : middle + 1], row.edges[middle : middle + 2], fill=True, color=VERMILION)
     label = f"{100 * row.zeros[number]:.0f} % zero" if row.zeros[number] > 0.0005 else ""
-    axes.text(0.98, 0.98, label, transform=axes.transAxes, ha="right", va="top", fontsize=SMALL, color=SOFT)
+    axes.text(
+        0.98, 0.98, label, transform=axes.transAxes, ha="right", va="top", fontsize=SMALL, color=SOFT,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8} if label else None,
+    )  # fmt: skip
 
 
 def _two_lines(step: str) -> str:
