@@ -40,7 +40,7 @@ def ablations(
     found = []
     for place in range(seen.inputs):
         others = [other for other in range(seen.inputs) if other != place]
-        (without,) = circuits(seen, held_out, [others], share=share, form=formula.form, limit=1)
+        (without,) = circuits(seen, held_out, [others], share=share, form=formula.form, limit=1).circuits
         found.append(Ablation(place, fidelity(_silenced(formula, place), held_out), without))
     return tuple(found)
 

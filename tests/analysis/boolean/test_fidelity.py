@@ -1,4 +1,4 @@
-"""Fidelity: scikit-learn's numbers, term by term; a tree of the same size; ablations and circuits of a pool."""
+"""Fidelity: scikit-learn's numbers, term by term; a tree of the same size; what is left without an input."""
 
 import warnings
 
@@ -14,22 +14,16 @@ from sklearn.metrics import (  # type: ignore[import-untyped]
 )
 
 from analysis.boolean.ablation import ablations, carriers
-from analysis.boolean.circuits import best_without, circuits, multiplicities, near_best, subsets_of
 from analysis.boolean.decision_tree import decision_tree, tree_of_size
-from analysis.boolean.fidelity import fidelity, term_fidelities
+from analysis.boolean.fidelity import Score, fidelity, term_fidelities
 from analysis.boolean.formula import Form
-from analysis.boolean.minimize import irredundant_formulas, minimize
+from analysis.boolean.minimize import minimize
 from analysis.boolean.notation import letters, parse
 from analysis.boolean.truth_table import Counts, codes_of, counts
+from tests.analysis.boolean.targets import noisy
 
 seeds = st.integers(0, 2**32 - 1)
-
-
-def noisy(formula: str, inputs: int, seed: int, count: int = 400, wrong: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
-    """Images whose target follows a formula, but for a share."""
-    generator = np.random.default_rng(seed)
-    bits = generator.random((count, inputs)) < 0.5
-    return bits, parse(formula, letters(inputs)).truth()[codes_of(bits)] ^ (generator.random(count) < wrong)
+SCORES: tuple[Score, ...] = ("accuracy", "balanced_accuracy")
 
 
 @settings(max_examples=30, deadline=None)
@@ -62,10 +56,19 @@ def test_terms_are_judged_by_the_images_under_them(seed: int, text: str) -> None
         assert found.recall == pytest.approx(under[right].mean())
 
 
+def test_standard_errors_are_how_far_scores_of_other_images_scatter() -> None:
+    truth = parse("AB + C", letters(4)).truth()
+    found = [fidelity(truth, counts(*noisy("AB + D", 4, seed, count=150, wrong=0.1))) for seed in range(400)]
+    for score in SCORES:
+        told = np.mean([one.error(score) for one in found])
+        assert told == pytest.approx(np.std([one.score(score) for one in found]), rel=0.1)
+
+
 def test_without_images_nothing_is_claimed() -> None:
     nothing = Counts(np.zeros(4, int), np.zeros(4, int))
     found = fidelity(np.ones(4, bool), nothing)
     assert np.isnan([found.accuracy, found.balanced_accuracy, found.precision, found.recall]).all()
+    assert np.isnan([found.error(score) for score in SCORES]).all()
     assert decision_tree(nothing, 3).truth.tolist() == [False] * 4
 
 
@@ -134,48 +137,3 @@ def test_ablation_needs_the_formulas_own_counts() -> None:
     seen = counts(*noisy("AB", 2, 0))
     with pytest.raises(ValueError, match="The formula has 3 inputs, the counts 2; give the same, at least 2"):
         ablations(parse("AB", letters(3)), seen, seen)
-
-
-def test_circuits_of_a_pool_count_once_and_copies_are_as_good() -> None:
-    bits, target = noisy("AB", 2, 0, count=3000, wrong=0.02)
-    generator = np.random.default_rng(5)
-    pool = np.column_stack([bits, bits[:, 0], generator.random(3000) < 0.5])  # the third is a copy of the first
-    seen, held_out = counts(pool[:2000], target[:2000]), counts(pool[2000:], target[2000:])
-    found = circuits(seen, held_out, subsets_of(4, 2))
-    assert len({one.formula for one in found}) == len(found)
-    best = near_best(found)
-    assert {one.formula.text() for one in best} == {"AB", "BC"}
-    assert {one.inputs for one in best} == {(0, 1), (1, 2)}
-    assert best[0].fidelity.accuracy > 0.95
-    assert best_without(found, 0) == best[1]
-    worse = best_without(found, 1)
-    assert worse is not None
-    assert worse.fidelity.accuracy < 0.9
-    assert best_without([one for one in found if 1 in one.inputs], 1) is None
-    assert near_best([]) == ()
-
-
-@settings(max_examples=6, deadline=None)
-@given(seeds)
-def test_near_best_keeps_those_within_the_margin(seed: int) -> None:
-    bits, target = noisy("AB' + C", 5, seed, wrong=0.2)
-    seen, held_out = counts(bits[:200], target[:200]), counts(bits[200:], target[200:])
-    found = circuits(seen, held_out, subsets_of(5, 2))
-    scores = [one.fidelity.accuracy for one in found]
-    near = near_best(found, 0.02)
-    assert sorted(one.fidelity.accuracy for one in near) == sorted(
-        one for one in scores if one >= max(scores) - 0.02 - 1e-9
-    )
-    assert near_best(found, 1.0)[-1].fidelity.accuracy == min(scores)
-
-
-def test_formulas_are_counted_for_growing_inputs() -> None:
-    seen = counts(*noisy("AB' + CD", 5, 3, count=60, wrong=0.2))
-    found = multiplicities(seen)
-    assert [one.inputs for one in found] == [1, 2, 3, 4, 5]
-    for one in found:
-        table = seen.only(range(one.inputs)).table()
-        assert one.minimum == minimize(table).count
-        assert (one.irredundant, one.irredundant_exact) == irredundant_formulas(table)
-        assert one.cost == minimize(table).formulas[0].cost
-    assert len(multiplicities(counts(*noisy("AB", 8, 3)))) == 6
