@@ -8,19 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import logit
 
 from analysis.boolean.explanation import Explanation
 from jobs.figures.margins import inches, place, shortened, write
-from jobs.figures.style import BLUE, FRAME, INK, SMALL, SOFT, TEXT, VERMILION, WIDTH, canvas, styled
+from jobs.figures.style import BLUE, FRAME, INK, SMALL, SOFT, TEXT, VERMILION, WIDTH, bare, canvas, styled
 
 ROW = 0.23  # inches a bar
 MARGIN = 0.1
 LONGEST = 1.55  # inches of a name
 TITLE, SCALE, FOOT = 0.26, 0.34, 0.46  # inches for the title and for the scales above and below the bars
 NUMBER = 0.72  # inches for the number right of the bars
+PICTURE = 0.44  # inches a picture: above the upper scale
 CHANCES = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
 
 
@@ -32,6 +34,8 @@ class Evidence:
     explanation: Explanation
     findings: Sequence[str]
     """What was found, in the order in which it was taken in: 'wheel on', 'sky off'."""
+    picture: UInt8[np.ndarray, "height width color"] | None = None
+    """The image, shown at the upper right."""
 
 
 def evidence(shown: Sequence[Evidence]) -> Figure:
@@ -74,6 +78,8 @@ def _panel(
     left, top = corner[0] + before, corner[1] - TITLE - SCALE
     tall = ROW * len(names)
     write(figure, corner[0], corner[1] - TITLE / 2, one.title, fontsize=TEXT, fontweight="bold")
+    if one.picture is not None:
+        _draw_picture(figure, one.picture, corner[0] + wide - MARGIN - PICTURE, corner[1])
     axes = place(figure, left, top - tall, wide - before - NUMBER - MARGIN, tall)
     axes.set(xlim=limits, ylim=(len(names) - 0.5, -0.5))
     _scales(axes)
@@ -90,6 +96,13 @@ def _panel(
     _bar(axes, last, 0.0, path[-1], INK, _percent(path[-1]))
     axes.texts[-1].set_fontweight("bold")
     axes.get_yticklabels()[last].set_fontweight("bold")
+
+
+def _draw_picture(figure: Figure, picture: np.ndarray, left: float, top: float) -> None:
+    axes = place(figure, left, top - PICTURE, PICTURE, PICTURE)
+    axes.imshow(picture[..., 0] if picture.shape[2] == 1 else picture, cmap="gray", vmin=0, vmax=255)
+    axes.set_anchor("NE")
+    bare(axes)
 
 
 def _bar(axes: Axes, row: int, start: float, end: float, color: str, number: str) -> None:

@@ -32,8 +32,9 @@ class Model:
 def reliability_diagram(models: Sequence[Model]) -> Figure:
     """One panel a model: how often predictions came true against what was predicted, and below how many there were.
 
-    Below each name the expected calibration error and the Brier score, the mean squared error. A point below the
-    dashed line was predicted too surely. ValueError for no models, and for one without images.
+    Below each name the expected calibration error and the Brier score, the mean squared error. Predictions that are too
+    sure lie below the dashed line on the right and above it on the left. ValueError for no models, and for one without
+    images.
     """
     if not models:
         raise ValueError("There are no predictions to draw; give at least one model.")

@@ -22,7 +22,7 @@ class Measured:
     """Lower end of its interval: over images by the bootstrap where there is a floor, else as the table's note says."""
     high: float | None = None
     floor: float | None = None
-    """The same number on permuted images."""
+    """The same number on permuted images, or by chance."""
     digits: int = 3
 
 

@@ -12,7 +12,7 @@ from analysis.boolean.explanation import Explanation
 from jobs.figures.evidence import Evidence, evidence
 from jobs.figures.reliability import Model, reliability_diagram
 from jobs.figures.style import BLUE, SOFT, VERMILION
-from tests.jobs.figures.printed import assert_printable, assert_same_bytes, words
+from tests.jobs.figures.printed import assert_printable, assert_same_bytes, drawn_texts, pictures, words
 
 STREP = Explanation(-2.94, np.array([1.98, 0.31, -1.71, 0.0]))
 FINDINGS = ["x on", "y on", "z on", "u not seen"]
@@ -40,6 +40,18 @@ def test_panels_share_one_scale_and_print(count: int) -> None:
     figure = evidence(shown)
     assert_printable(figure)
     assert len({axes.get_xlim() for axes in figure.axes}) == 1
+
+
+def test_the_image_stands_above_the_scale() -> None:
+    photograph = np.full((40, 60, 3), 90, np.uint8)
+    names = [f"#{number} on" for number in range(4)]
+    one = Evidence("dog? naive Bayes", Explanation(-6.0, np.array([2.0, 9.0, -1.0, 3.0])), names, photograph)
+    figure = evidence([one, one])
+    assert_printable(figure)
+    assert len(pictures(figure)) == 2
+    for image in pictures(figure):
+        above = image.axes.get_window_extent().y0
+        assert all(text.get_window_extent().y1 <= above for text in drawn_texts(figure) if "%" in text.get_text())
 
 
 @pytest.mark.parametrize(
