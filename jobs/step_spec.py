@@ -21,6 +21,7 @@ from jobs.steps.feature_maps import FeatureMapsOptions
 from jobs.steps.filters_options import FiltersOptions
 from jobs.steps.freeze_options import FreezeOptions
 from jobs.steps.glass_options import GlassOptions
+from jobs.steps.karnaugh_options import KarnaughOptions
 from jobs.steps.maximize_options import MaximizeOptions
 from jobs.steps.occlude_options import OccludeOptions
 from jobs.steps.perturb_options import PerturbOptions
@@ -54,6 +55,7 @@ class StepSpec(BaseModel):
     dsd: DsdOptions | None = Field(None, description="Dense, sparse, dense training beside dense training.")
     freeze: FreezeOptions | None = Field(None, description="Layers frozen bottom-up beside normal training.")
     glass: GlassOptions | None = Field(None, description="Many seeds: what repeats, what does not; cooling.")
+    karnaugh: KarnaughOptions | None = Field(None, description="A class, unit or error as a function of a few units.")
     top_images: TopImagesOptions | None = Field(None, description="The images that excite every unit most.")
 
     @model_validator(mode="before")

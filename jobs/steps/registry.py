@@ -17,6 +17,7 @@ from jobs.steps.feature_maps import FeatureMaps
 from jobs.steps.filters import Filters
 from jobs.steps.freeze import Freeze
 from jobs.steps.glass import Glass
+from jobs.steps.karnaugh import Karnaugh
 from jobs.steps.maximize import Maximize
 from jobs.steps.occluding import Occluding
 from jobs.steps.perturb import Perturb
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 KINDS = (
     Evaluate, Correlate, Compare, Regress, Dynamics, Classes, Distributions, StrongestImages, Backprop, Filters,
     FeatureMaps, DecisionLines, Perturb, Maximize, Occluding, Attend, Compress, Project,
-    Dsd, Freeze, Glass,
+    Dsd, Freeze, Glass, Karnaugh,
 )  # fmt: skip
 STEPS: dict[str, Any] = {step.name: step for step in KINDS}
 
