@@ -16,6 +16,7 @@ from jobs.steps.decision_lines import DecisionLinesOptions
 from jobs.steps.distributions import DistributionsOptions
 from jobs.steps.dsd_options import DsdOptions
 from jobs.steps.dynamics import DynamicsOptions
+from jobs.steps.embed_options import EmbedOptions
 from jobs.steps.evaluate import EvaluateOptions
 from jobs.steps.feature_maps import FeatureMapsOptions
 from jobs.steps.filters_options import FiltersOptions
@@ -55,6 +56,7 @@ class StepSpec(BaseModel):
     dsd: DsdOptions | None = Field(None, description="Dense, sparse, dense training beside dense training.")
     freeze: FreezeOptions | None = Field(None, description="Layers frozen bottom-up beside normal training.")
     glass: GlassOptions | None = Field(None, description="Many seeds: what repeats, what does not; cooling.")
+    embed: EmbedOptions | None = Field(None, description="Images or units as points of the plane.")
     karnaugh: KarnaughOptions | None = Field(None, description="A class, unit or error as a function of a few units.")
     top_images: TopImagesOptions | None = Field(None, description="The images that excite every unit most.")
 

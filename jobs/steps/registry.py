@@ -12,6 +12,7 @@ from jobs.steps.decision_lines import DecisionLines
 from jobs.steps.distributions import Distributions
 from jobs.steps.dsd import Dsd
 from jobs.steps.dynamics import Dynamics
+from jobs.steps.embed import Embed
 from jobs.steps.evaluate import Evaluate
 from jobs.steps.feature_maps import FeatureMaps
 from jobs.steps.filters import Filters
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 KINDS = (
     Evaluate, Correlate, Compare, Regress, Dynamics, Classes, Distributions, StrongestImages, Backprop, Filters,
     FeatureMaps, DecisionLines, Perturb, Maximize, Occluding, Attend, Compress, Project,
-    Dsd, Freeze, Glass, Karnaugh,
+    Dsd, Freeze, Glass, Karnaugh, Embed,
 )  # fmt: skip
 STEPS: dict[str, Any] = {step.name: step for step in KINDS}
 
