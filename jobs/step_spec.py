@@ -6,29 +6,29 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_v
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from jobs.steps.attend_options import AttendOptions
-from jobs.steps.backprop_options import BackpropOptions
-from jobs.steps.classes import ClassesOptions
-from jobs.steps.compare_options import CompareOptions
-from jobs.steps.compress_options import CompressOptions
-from jobs.steps.correlate import CorrelateOptions
-from jobs.steps.decision_lines import DecisionLinesOptions
-from jobs.steps.distributions import DistributionsOptions
-from jobs.steps.dsd_options import DsdOptions
-from jobs.steps.dynamics import DynamicsOptions
-from jobs.steps.embed_options import EmbedOptions
+from jobs.steps.attend.options import AttendOptions
+from jobs.steps.backprop.options import BackpropOptions
+from jobs.steps.classes.step import ClassesOptions
+from jobs.steps.compare.options import CompareOptions
+from jobs.steps.compress.options import CompressOptions
+from jobs.steps.correlate.step import CorrelateOptions
+from jobs.steps.decision_lines.step import DecisionLinesOptions
+from jobs.steps.distributions.step import DistributionsOptions
+from jobs.steps.dsd.options import DsdOptions
+from jobs.steps.dynamics.step import DynamicsOptions
+from jobs.steps.embed.options import EmbedOptions
 from jobs.steps.evaluate import EvaluateOptions
-from jobs.steps.feature_maps import FeatureMapsOptions
-from jobs.steps.filters_options import FiltersOptions
-from jobs.steps.freeze_options import FreezeOptions
-from jobs.steps.glass_options import GlassOptions
-from jobs.steps.karnaugh_options import KarnaughOptions
-from jobs.steps.maximize_options import MaximizeOptions
-from jobs.steps.occlude_options import OccludeOptions
-from jobs.steps.perturb_options import PerturbOptions
-from jobs.steps.project_options import ProjectOptions
-from jobs.steps.regress import RegressOptions
-from jobs.steps.top_images_options import TopImagesOptions
+from jobs.steps.feature_maps.step import FeatureMapsOptions
+from jobs.steps.filters.options import FiltersOptions
+from jobs.steps.freeze.options import FreezeOptions
+from jobs.steps.glass.options import GlassOptions
+from jobs.steps.karnaugh.options import KarnaughOptions
+from jobs.steps.maximize.options import MaximizeOptions
+from jobs.steps.occlude.options import OccludeOptions
+from jobs.steps.perturb.options import PerturbOptions
+from jobs.steps.project.options import ProjectOptions
+from jobs.steps.regress.step import RegressOptions
+from jobs.steps.top_images.options import TopImagesOptions
 
 
 class StepSpec(BaseModel):

@@ -15,7 +15,7 @@ from analysis.attribution.grad_cam import grad_cam
 from analysis.attribution.gradients import input_x_gradient, integrated_gradients, smoothgrad
 from analysis.attribution.neuron import Neuron
 from jobs.memory import backward_images as at_once
-from jobs.steps.backprop_options import Method
+from jobs.steps.backprop.options import Method
 
 Maps = Float[np.ndarray, "images colors height width"]
 

@@ -2,30 +2,30 @@
 
 from typing import TYPE_CHECKING, Any
 
-from jobs.steps.attend import Attend
-from jobs.steps.backprop import Backprop
-from jobs.steps.classes import Classes
-from jobs.steps.compare import Compare
-from jobs.steps.compress import Compress
-from jobs.steps.correlate import Correlate
-from jobs.steps.decision_lines import DecisionLines
-from jobs.steps.distributions import Distributions
-from jobs.steps.dsd import Dsd
-from jobs.steps.dynamics import Dynamics
-from jobs.steps.embed import Embed
+from jobs.steps.attend.step import Attend
+from jobs.steps.backprop.step import Backprop
+from jobs.steps.classes.step import Classes
+from jobs.steps.compare.step import Compare
+from jobs.steps.compress.step import Compress
+from jobs.steps.correlate.step import Correlate
+from jobs.steps.decision_lines.step import DecisionLines
+from jobs.steps.distributions.step import Distributions
+from jobs.steps.dsd.step import Dsd
+from jobs.steps.dynamics.step import Dynamics
+from jobs.steps.embed.step import Embed
 from jobs.steps.evaluate import Evaluate
-from jobs.steps.feature_maps import FeatureMaps
-from jobs.steps.filters import Filters
-from jobs.steps.freeze import Freeze
-from jobs.steps.glass import Glass
-from jobs.steps.karnaugh import Karnaugh
-from jobs.steps.maximize import Maximize
-from jobs.steps.occluding import Occluding
-from jobs.steps.perturb import Perturb
-from jobs.steps.project import Project
-from jobs.steps.regress import Regress
+from jobs.steps.feature_maps.step import FeatureMaps
+from jobs.steps.filters.step import Filters
+from jobs.steps.freeze.step import Freeze
+from jobs.steps.glass.step import Glass
+from jobs.steps.karnaugh.step import Karnaugh
+from jobs.steps.maximize.step import Maximize
+from jobs.steps.occlude.step import Occluding
+from jobs.steps.perturb.step import Perturb
+from jobs.steps.project.step import Project
+from jobs.steps.regress.step import Regress
 from jobs.steps.step import Step, TakesResults
-from jobs.steps.top_images import StrongestImages
+from jobs.steps.top_images.step import StrongestImages
 
 if TYPE_CHECKING:
     from jobs.plan import Plan

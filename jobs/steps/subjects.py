@@ -20,7 +20,7 @@ from jobs.nets.training import DivergedTrainingError
 from jobs.nets.translator import translator
 from jobs.nets.writing import captioner_sizes, date_samples, scene_samples, translator_sizes
 from jobs.retraining import Retrained, TrainingData, retrained
-from jobs.steps.dsd_options import CaptionerOptions, TranslatorOptions
+from jobs.steps.dsd.options import CaptionerOptions, TranslatorOptions
 from jobs.texts.date_pairs import date_pairs
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from analysis.dynamics import train
 from jobs.errors import FailedError, UserError
 from jobs.nets import training
 from jobs.nets.writing import TRANSLATOR, date_samples, trained_translator
-from jobs.steps.attend_dates_numbers import DRAWS, link_counts, others_within, scores
-from jobs.steps.attend_dates_plates import drawn_texts
-from jobs.steps.attend_options import DatesAttention
+from jobs.steps.attend.dates_datasets import DRAWS, link_counts, others_within, scores
+from jobs.steps.attend.dates_plates import drawn_texts
+from jobs.steps.attend.options import DatesAttention
 from jobs.study import Study
 from jobs.texts.date_pairs import DatesOptions, date_pairs, true_links
 from jobs.texts.dates import Links

@@ -11,8 +11,8 @@ from analysis.attribution.alignment import pointing
 from jobs.errors import UserError
 from jobs.images.scenes import ScenesOptions, scenes
 from jobs.nets.writing import CAPTIONER, scene_samples, trained_captioner
-from jobs.steps.attend_scenes_plates import wilson
-from jobs.steps.attend_seeds import over_seeds
+from jobs.steps.attend.scenes_plates import wilson
+from jobs.steps.attend.seeds import over_seeds
 from jobs.study import Study
 from tests.jobs.small import numbers, ran
 

@@ -16,8 +16,8 @@ from cluster.store import ActivationStore
 from jobs.commands import verify_run
 from jobs.errors import FailedError, UserError
 from jobs.figures.attributions import map_limits
-from jobs.steps.backprop_numbers import MAPS
-from jobs.steps.backprop_plates import Drawing
+from jobs.steps.backprop.datasets import MAPS
+from jobs.steps.backprop.plates import Drawing
 from tests.jobs.plainly import digit_rows, digits, random_convnet
 from tests.jobs.small import Done, numbers, ran, small
 from tests.jobs.steps.plain_layers import nth

@@ -16,8 +16,8 @@ from jobs.nets.options import TrainSpec
 from jobs.nets.weights import load_weights
 from jobs.report.cells import Measured
 from jobs.retraining import training_data
-from jobs.steps.compress_options import Setting, of_layers
-from jobs.steps.compress_seeds import seeds, seeds_table
+from jobs.steps.compress.options import Setting, of_layers
+from jobs.steps.compress.seeds import seeds, seeds_table
 from jobs.study import Study
 from tests.jobs.plainly import random_convnet
 from tests.jobs.small import TRAINED, Done, numbers, ran, small

@@ -17,7 +17,7 @@ from analysis.units.planar_data import spiral, two_moons
 from jobs.errors import UserError
 from jobs.nets.build import build
 from jobs.nets.weights import load_weights, save_weights
-from jobs.steps.decision_numbers import around, hidden_layer
+from jobs.steps.decision_lines.datasets import around, hidden_layer
 from tests.jobs.small import Done, numbers, ran, small
 
 MOONS = {"source": "planar", "points": 40, "noise": 0.1}

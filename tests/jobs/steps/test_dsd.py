@@ -8,8 +8,8 @@ import pytest
 
 from jobs.errors import UserError
 from jobs.nets.options import TrainSpec
-from jobs.steps.dsd import APART, phases
-from jobs.steps.dsd_numbers import gain_over, verdict
+from jobs.steps.dsd.datasets import gain_over, verdict
+from jobs.steps.dsd.step import APART, phases
 from jobs.study import Study
 from tests.jobs.small import Done, numbers, ran, small
 

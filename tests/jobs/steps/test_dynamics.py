@@ -15,7 +15,7 @@ from torch import nn
 
 from jobs.nets.build import build
 from jobs.nets.weights import load_weights, save_weights
-from jobs.steps.dynamics_numbers import by_architecture, converged, over_seeds, rank_correlation
+from jobs.steps.dynamics.datasets import by_architecture, converged, over_seeds, rank_correlation
 from jobs.steps.mean_interval import mean_interval
 from tests.jobs.plainly import digit_rows, digits
 from tests.jobs.small import Done, numbers, ran, small

@@ -14,7 +14,7 @@ from analysis.similarity.matching import bipartite_matching
 from jobs.errors import UserError
 from jobs.extract import IMAGES
 from jobs.images.manifest import Manifest
-from jobs.steps.embed_points import image_points
+from jobs.steps.embed.points import image_points
 from tests.jobs.plainly import digit_rows, digits, maps, random_convnet
 from tests.jobs.small import Done, numbers, ran, small
 

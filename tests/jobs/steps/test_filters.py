@@ -16,8 +16,8 @@ from jobs.errors import UserError
 from jobs.forecast import forecast
 from jobs.nets.build import build
 from jobs.networks import weight_shapes
-from jobs.steps.filter_layers import Drawable, asked, drawable
-from jobs.steps.filter_plates import presentation
+from jobs.steps.filters.layers import Drawable, asked, drawable
+from jobs.steps.filters.plates import presentation
 from tests.jobs.figures.printed import assert_printable, pictures, words
 from tests.jobs.plainly import between, digit_rows, digits, flat, maps
 from tests.jobs.small import NETS, Done, numbers, ran, small

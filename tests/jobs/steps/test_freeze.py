@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from jobs.errors import UserError
-from jobs.steps.freeze_panes import pane, pane_layers
+from jobs.steps.freeze.layer_panes import pane, pane_layers
 from jobs.study import Study
 from tests.jobs.small import Done, numbers, ran, small
 

@@ -18,9 +18,9 @@ from jobs.inputs import Inputs
 from jobs.nets.build import build
 from jobs.nets.options import StepTrainSpec, TrainSpec
 from jobs.retraining import training_data
-from jobs.steps.glass_numbers import agreement
-from jobs.steps.glass_options import CoolingOptions, GlassOptions
-from jobs.steps.glass_pairs import pair
+from jobs.steps.glass.datasets import agreement
+from jobs.steps.glass.options import CoolingOptions, GlassOptions
+from jobs.steps.glass.pairs import pair
 from jobs.study import Study
 from tests.jobs.small import Done, numbers, ran, small
 
@@ -72,7 +72,7 @@ def test_a_network_meets_its_shuffled_copy_after_alignment_alone(
     orders = {layer.made_by: np.roll(np.arange(len(net.get_submodule(layer.made_by).get_parameter("weight"))), 1)
               for layer in hidden_layers(net)}  # fmt: skip
     nets = {1: net, 2: reordered(net, orders)}
-    monkeypatch.setattr("jobs.steps.glass_pairs.member", lambda _subject, seed, _views: SimpleNamespace(net=nets[seed]))
+    monkeypatch.setattr("jobs.steps.glass.pairs.member", lambda _subject, seed, _views: SimpleNamespace(net=nets[seed]))
     subject: Any = SimpleNamespace(data=data, start=lambda seed: nets[seed])
     found = pair(subject, 1, 2, GlassOptions(seeds=2, points=3, images=400), None)  # type: ignore[arg-type]
     assert (found["cosine"][:, 1] > 0.9).all(), "constant channels match nothing"

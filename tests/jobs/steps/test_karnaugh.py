@@ -12,10 +12,10 @@ from sklearn.metrics import balanced_accuracy_score, mutual_info_score  # type: 
 
 from analysis.boolean.notation import letters, parse
 from jobs.errors import UserError
-from jobs.steps.karnaugh_options import KarnaughOptions
-from jobs.steps.karnaugh_pool import pool
-from jobs.steps.karnaugh_targets import Members
-from jobs.steps.karnaugh_values import Values
+from jobs.steps.karnaugh.options import KarnaughOptions
+from jobs.steps.karnaugh.pool import pool
+from jobs.steps.karnaugh.targets import Members
+from jobs.steps.karnaugh.unit_values import Values
 from jobs.study import Study
 from tests.jobs.plainly import digit_rows, digits
 from tests.jobs.small import Done, numbers, ran, small

@@ -12,14 +12,14 @@ import xarray as xr
 from analysis.boolean.circuits import circuits, subsets_of
 from jobs.errors import UserError
 from jobs.report.cells import shown
-from jobs.steps.karnaugh import Karnaugh
-from jobs.steps.karnaugh_evidence import evidence_dataset
-from jobs.steps.karnaugh_numbers import dataset
-from jobs.steps.karnaugh_options import KarnaughOptions
-from jobs.steps.karnaugh_pool import Pool
-from jobs.steps.karnaugh_tables import _numbers
-from jobs.steps.karnaugh_targets import Members
-from jobs.steps.karnaugh_values import Noted
+from jobs.steps.karnaugh.datasets import dataset
+from jobs.steps.karnaugh.evidence import evidence_dataset
+from jobs.steps.karnaugh.options import KarnaughOptions
+from jobs.steps.karnaugh.pool import Pool
+from jobs.steps.karnaugh.step import Karnaugh
+from jobs.steps.karnaugh.tables import _numbers
+from jobs.steps.karnaugh.targets import Members
+from jobs.steps.karnaugh.unit_values import Noted
 from jobs.steps.step import Batch
 from tests.analysis.boolean.targets import planted
 

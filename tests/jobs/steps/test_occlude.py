@@ -85,7 +85,7 @@ def test_bands_of_windows_on_several_workers_are_one_sweep(tmp_path: Path, execu
 
 
 def test_more_grids_than_fit_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.steps.occlude_windows.MOST_BYTES", 1000)
+    monkeypatch.setattr("jobs.steps.occlude.windows.MOST_BYTES", 1000)
     with pytest.raises(UserError, match=r"steps.occlude.bands: 2 bands of 24 images would gather .* leave bands out"):
         done(tmp_path, bands=2)
 

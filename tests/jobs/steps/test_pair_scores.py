@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analysis.similarity.measures import MEASURES, MeasureName
 from analysis.similarity.noise import Scores
-from jobs.steps.compare_numbers import _scores
+from jobs.steps.compare.datasets import _scores
 from jobs.steps.pair_scores import CANONICAL, ONCE, PLAIN, Truncation, estimate, pair_score, scored
 from tests.analysis.similarity.joints import joint, permuted
 from tests.jobs.steps import naive
