@@ -9,6 +9,7 @@ from typing import Any
 from cluster.blobs import Blobs, open_blobs
 from cluster.ledger import Ledger
 from cluster.stop import Stop
+from jobs.counted import counted
 from jobs.errors import FailedError, UserError
 from jobs.plan import Plan
 from jobs.progress import Progress
@@ -25,7 +26,7 @@ def run_study(name: str, overrides: list[str], allow_code: tuple[str, ...], as_j
     if as_json:
         print(encoder.dumps(vars(done)))
     else:
-        units = f"{done.computed_units} unit{'s' if done.computed_units > 1 else ''}"
+        units = counted(done.computed_units, "unit")
         state = f"{units} in {done.seconds:.0f} s" if done.computed_units else "nothing left to compute"
         print(f"{done.report}\n{state}; everything is in {done.folder}")
 

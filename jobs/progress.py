@@ -20,6 +20,7 @@ from cluster.events import (
     WorkerLost,
     WorkerStarted,
 )
+from jobs.counted import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -124,10 +125,10 @@ class Progress:
         return f"{self._label}: {', '.join(parts)}" if self._label else ", ".join(parts)
 
     def _figures(self) -> list[str]:
-        figures = [_counted(self._units, "unit")]
+        figures = [counted(self._units, "unit")]
         if (left_s := self.left_s) is not None:
             figures += [f"{self.items_a_second:,.1f} {self._noun}/s", f"{clock(left_s)} left"]
-        return [*figures, _counted(len(self._workers), "worker")]
+        return [*figures, counted(len(self._workers), "worker")]
 
     def _tick(self) -> None:
         while not self._ended.wait(self._interval_s):
@@ -169,9 +170,7 @@ def remark(event: Event) -> str | None:
         case WorkerLost(worker, reason):
             return f"worker {worker} lost: {reason}"
         case Draining(in_flight):
-            return (
-                f"stopping: {_counted(in_flight, 'unit')} in flight will be finished; interrupt again to stop at once"
-            )
+            return f"stopping: {counted(in_flight, 'unit')} in flight will be finished; interrupt again to stop at once"
         case _:
             return None
 
@@ -181,7 +180,3 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -6,6 +6,7 @@ from typing import Any
 
 from cluster.blobs import Blobs
 from cluster.ledger import Ledger
+from jobs.counted import counted
 from jobs.figures.plate import plate_name, save
 from jobs.inputs import Inputs
 from jobs.nets.record import RECORD
@@ -103,7 +104,7 @@ def _network(inputs: Inputs, plan: Plan, name: str, accuracy: Any) -> NetworkRow
         curve = TrainingCurve(curves["train_accuracy"], curves["test_accuracy"])
         train = inputs.study.nets[name].train
         assert train is not None
-        origin = f"trained here: seed {train.seed}, {train.epochs} epochs on {record['images']:,} images"
+        origin = f"trained here: seed {train.seed}, {counted(train.epochs, 'epoch')} on {record['images']:,} images"
         return NetworkRow(name, net.arch, net.parameters, record["test_accuracy"], None, origin, curve)
     origin = f"{net.weights} ({net.identity[:8]})" if net.weights else "random, from the seed"
     row = accuracy.loc[name] if accuracy is not None else None
@@ -123,7 +124,7 @@ def _images(inputs: Inputs, plan: Plan, bad: dict[str, str]) -> list[tuple[str, 
         ("Positions", policy),
         ("Manifest", plan.images[:16]),
         ("Units", f"{-(-plan.rows // plan.unit)} of {plan.unit} images, batches of {plan.batch}"),
-        ("Device", f"{plan.device}, {plan.threads} threads a worker"),
+        ("Device", f"{plan.device}, {counted(plan.threads, 'thread')} a worker"),
     ]
 
 

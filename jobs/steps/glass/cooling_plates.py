@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from analysis.dynamics.cooling import on_ladder
+from jobs.counted import counted
 from jobs.figures.cooling import Cooling, cooling
 from jobs.figures.plate import Plate, plate_name
 from jobs.report.cells import Cell
@@ -103,7 +104,7 @@ def _where(transition: np.ndarray) -> str:
 def _labels(found: xr.Dataset) -> list[str]:
     hold = found["hold"].values
     return [
-        f"{dwell} epoch{'s' if dwell > 1 else ''} each" if held == hold.min() else "control: hot, then fast"
+        f"{counted(dwell, 'epoch')} each" if held == hold.min() else "control: hot, then fast"
         for dwell, held in zip(found["dwell"].values.tolist(), hold.tolist(), strict=True)
     ]
 
