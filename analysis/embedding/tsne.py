@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 
 from analysis.arrays import Array, to_numpy
 from analysis.embedding.affinities import neighbor_probabilities
-from analysis.embedding.nearest import blocks, squared_distances
+from analysis.embedding.nearest import blocks
 from analysis.embedding.tsne_exact import (
     EARLY,
     EXAGGERATION,
@@ -72,6 +72,16 @@ def sparse_divergence(p: csr_array, y: Float[np.ndarray, "points 2"]) -> Diverge
     here, there = p.nonzero()
     near = np.asarray(p[here, there]).ravel()
     cross = float(near @ np.log1p(((y[here] - y[there]) ** 2).sum(1)))
-    total = sum(float((1 / (1 + squared_distances(y[part], y))).sum()) for part in blocks(len(y)))
-    cross += math.log(total - len(y))
+    cross += math.log(_unnormalized(y))
     return Divergence(cross + float(near @ np.log(near)), cross)
+
+
+def _unnormalized(y: Float[np.ndarray, "points 2"]) -> float:
+    """The sum of 1 / (1 + |y_i - y_j|^2) over all pairs i != j, each computed once."""
+    total = 0.0
+    for part in blocks(len(y)):
+        squared = sum((axis[part, None] - axis[None, part.start :]) ** 2 for axis in y.T)
+        weights = 1 / (1 + squared)
+        within = weights[:, : part.stop - part.start]
+        total += 2 * float(weights.sum()) - float(within.sum())
+    return total - len(y)  # a point is no neighbor of itself

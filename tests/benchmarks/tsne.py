@@ -30,7 +30,7 @@ from analysis.embedding.tsne_exact import LATE, started
 
 PERPLEXITY, AIM = 30.0, 3.0
 CLUSTERS, FEATURES, COMPONENTS = 40, 1000, 50
-CHOICES = (150, 200, 300, 500, 1000)
+CHOICES = (150, 175, 200, 250, 300, 500, 1000)
 """Iterations of ours to choose from."""
 
 
