@@ -112,8 +112,9 @@ def _sections(plates: Sequence[PlateEntry]) -> list[tuple[str, list[tuple[int, P
 
 
 def _has_floors(table: Table) -> bool:
-    """Numbers beside those of permuted images have intervals over images; other tables say of theirs what they are."""
-    return any(isinstance(cell, Measured) and cell.floor is not None for row in table.rows for cell in row)
+    """Intervals beside floors are over images, floors of permuted ones; other tables say of theirs what they are."""
+    measured = [cell for row in table.rows for cell in row if isinstance(cell, Measured)]
+    return any(cell.low is not None and cell.floor is not None for cell in measured)
 
 
 def _address(href: str) -> str:

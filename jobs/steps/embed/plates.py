@@ -1,4 +1,4 @@
-"""Figures and the table of maps: scatters of all methods, images on a grid, units of two networks and their matches."""
+"""Figures of maps: scatters of all methods, images on a grid, units of two networks and their matches."""
 
 from typing import TYPE_CHECKING
 
@@ -8,14 +8,12 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from analysis.embedding.grid import grid_cells
-from analysis.embedding.infomax import FEWEST
 from analysis.embedding.methods import TITLES
 from jobs.figures.embedding_scatter import GROUPS, Scatter, no_pairs, scatters
 from jobs.figures.plate import Plate, plate_name
 from jobs.figures.thumbnails import thumbnails
-from jobs.report.cells import Cell, Measured
-from jobs.report.page import Table
-from jobs.steps.embed.datasets import NEAR, WIDE
+from jobs.steps.embed.datasets import NEAR
+from jobs.steps.embed.tables import tables
 from jobs.steps.presentation import Presentation
 from jobs.steps.top_images.plates import brightness
 
@@ -49,7 +47,7 @@ def presentation(step: "Embed", plan: "Plan", results: dict[str, xr.Dataset], vi
         else:
             plates += _images(step, plan, found, views)
     return Presentation(
-        tuple((f"Maps of {step.options.points}", plate) for plate in plates), (_table(step, results),),
+        tuple((f"Maps of {step.options.points}", plate) for plate in plates), tables(step, results),
         tuple(_warnings(results)),
     )  # fmt: skip
 
@@ -145,45 +143,6 @@ def _units(step: "Embed", found: xr.Dataset) -> Plate:
         scatters(_panels(found, groups), names, labeled=step.color == "layer"),
         {str(name): found[name].values for name in found.data_vars if name != "share"},
     )
-
-
-def _table(step: "Embed", results: dict[str, xr.Dataset]) -> Table:
-    quantities = (
-        f"kept_{NEAR}", f"kept_{WIDE}", "trustworthiness", f"placed_kept_{NEAR}", f"placed_kept_{WIDE}", "purity",
-        "placed_purity", "matched", "kl", "cross_entropy", "information", "seconds",
-    )  # fmt: skip
-    rows: list[tuple[Cell, ...]] = []
-    for found in results.values():
-        where = f"{found.attrs['net']} {found.attrs['layer']}" if "net" in found.attrs else "units"
-        for method in found["map"].values.tolist():
-            one = found.sel(map=method)
-            rows.append((f"{where}, {TITLES[method]}", *(_measured(one.sel(quantity=name)) for name in quantities)))
-    seeds = next(iter(results.values())).attrs["seed"]
-    note = (
-        f"Kept: share of a point's {NEAR} or {WIDE} nearest by all features that are its nearest in the map; placed: "
-        "the same of points the map was not made from, among those it was. Trustworthiness "
-        f"at {NEAR} (Venna and Kaski). Purity: share of the {NEAR} nearest in the map of one {_word(step)}. Matches: "
-        f"share of units matched across networks that are among each other's {NEAR} nearest. Floors are those of "
-        "points that lie anywhere, and of matches shuffled within their layers. KL and cross-"
-        "entropy of t-SNE in nats: they differ by the entropy of P. Information: what the place of a point that the "
-        "map was not made from tells of the place of a neighbor, at least, nats (contrastive bound, at most the log of "
-        f"the number of such points, none below {FEWEST}; the Gaussian estimate is no bound and not shown). Seconds to "
-        f"fit. Seed {seeds}."
-    )
-    columns = (
-        "map", f"kept, {NEAR}", f"kept, {WIDE}", "trust", f"placed, {NEAR}", f"placed, {WIDE}", "purity",
-        "placed purity", "matches", "KL", "cross-entropy", "information", "seconds",
-    )  # fmt: skip
-    return Table(f"Maps of {step.options.points}", columns, rows, note)
-
-
-def _measured(found: xr.Dataset) -> Measured:
-    floor = float(found["floor"])
-    return Measured(float(found["quality"]), floor=None if np.isnan(floor) else floor)
-
-
-def _word(step: "Embed") -> str:
-    return {"class": "class", "layer": "layer", "net": "network"}[step.color]
 
 
 def _warnings(results: dict[str, xr.Dataset]) -> list[str]:

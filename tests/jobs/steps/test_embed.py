@@ -133,6 +133,9 @@ def test_the_report_draws_maps_and_thumbnails(tmp_path: Path) -> None:
     assert {"embed-a-fc1", "embed-images-a-fc1"} <= set(run.manifest["figures"])
     assert "Maps of images" in run.page
     assert "floor 0.1" in run.page, "of purity"
+    assert "placed purity" in run.page
+    assert "matches" not in run.page, "which units alone have"
+    assert "bootstrap" not in run.page
     quality = run.results("embed")["a--fc1"]["quality"].sel(map="tsne")
     assert 0 < float(quality.sel(quantity="kl")) < float(quality.sel(quantity="cross_entropy"))
 
@@ -142,6 +145,7 @@ def test_the_report_draws_units(tmp_path: Path) -> None:
     nets = {name: {"arch": "convnet", "seed": seed, "options": {"width": 20}} for name, seed in (("a", 1), ("b", 2))}
     run = ran(small(tmp_path, nets=nets, layers=["conv2"], images={"limit": 64}, steps=[step]))
     assert "embed-units-a-b-conv2" in run.manifest["figures"]
+    assert ">matches<" in run.page
 
 
 @pytest.mark.parametrize(
