@@ -10,7 +10,7 @@ from numbers import Integral
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
-NUMERIC = re.compile(r"[\d\s.,%+\N{MINUS SIGN}-]*\d[\d\s.,%]*")
+NUMERIC = re.compile(r"[\d\s.,%+±\N{MINUS SIGN}-]*\d[\d\s.,%]*")
 
 
 @dataclass(frozen=True)

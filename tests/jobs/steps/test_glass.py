@@ -94,7 +94,7 @@ def test_every_rate_of_cooling_is_there_with_its_control(done: Done) -> None:
     assert np.isnan(moved[[0, 2], ..., 1]).all(), "one epoch at each temperature"
     assert np.isfinite(found["fluctuation"].values).all()
     assert {"glass-a", "glass-a-cooling"} <= set(done.manifest["figures"])
-    assert "25 LeNet-5s, published" not in done.page, "another network"
+    assert "LeNet-5, published" not in done.page, "another network"
     for words in ("Cooling of a", "slowest less control"):
         assert words in done.page
 
