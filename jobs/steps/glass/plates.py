@@ -7,7 +7,9 @@ import xarray as xr
 
 from jobs.figures.glass import Population, population
 from jobs.figures.plate import Plate, plate_name
-from jobs.steps.glass.cooling_plates import cooling_plate, cooling_table
+from jobs.report.page import Table
+from jobs.steps.glass.cooling_plates import cooling_plate
+from jobs.steps.glass.cooling_tables import cooling_tables
 from jobs.steps.glass.datasets import agreement
 from jobs.steps.glass.tables import tables
 from jobs.steps.presentation import Presentation
@@ -21,14 +23,15 @@ SECTION = "Glass"
 
 
 def presentation(step: "Glass", plan: "Plan", results: Results) -> Presentation:
-    """Two figures a network, the tables of the population and that of the cooling."""
-    plates, coolings = [], []
+    """Two figures a network, the tables of the population and those of the cooling."""
+    plates: list[tuple[str, Plate]] = []
+    coolings: list[Table] = []
     for net in step.nets:
         plates.append((SECTION, _population(step.trained[net], results[f"{net}--pairs"], net)))
         if f"{net}--cooling" in results:
             found = results[f"{net}--cooling"]
             plates.append((SECTION, cooling_plate(found, net)))
-            coolings.append(cooling_table(found, net))
+            coolings += cooling_tables(found, net)
     return Presentation(tuple(plates), (*tables(step, plan, results), *coolings))
 
 
