@@ -14,7 +14,6 @@ from jaxtyping import Float, Int32
 from torch import Tensor, nn
 
 from analysis.compression.kmeans import SortedValues, Start, nearest_codes
-from analysis.dynamics.norms import keep_statistics
 from analysis.dynamics.train import Hook
 
 
@@ -77,7 +76,6 @@ def write(net: nn.Module, sharing: Mapping[str, Shared]) -> None:
 class SharedWeights(Hook):
     """Codes stay, values train, pruned weights stay +0. After every step the weights equal `table[codes]` to the bit.
 
-    Normalizations keep their statistics: an epoch would replace those of a whole training, at the cost of accuracy.
     The net starts from `write`. Nothing but the codes is held here: values are read from the net, so that a run
     resumes from its weights alone.
     """
@@ -85,10 +83,6 @@ class SharedWeights(Hook):
     def __init__(self, sharing: Mapping[str, Shared]):
         self._codes = {name: layer.codes.flatten() for name, layer in sharing.items()}
         self._first = {name: first_places(codes, len(sharing[name].codebook)) for name, codes in self._codes.items()}
-
-    def before_forward(self, net: nn.Module, step: int) -> None:
-        for module in net.modules():  # at every step: the loop puts all of them into training mode at an epoch's start
-            keep_statistics(module)
 
     def after_backward(self, net: nn.Module, step: int) -> None:
         for name in self._codes:

@@ -147,8 +147,7 @@ def _tuned(
 ) -> tuple[nn.Module, dict[str, Shared]]:
     """Shared values trained, codes fixed."""
     hook = SharedWeights(sharing)
-    about = {"shared": [setting.bits, setting.start], "statistics": "kept"}
-    found = work.retrained(net, work.step.options.tune, about, hook)
+    found = work.retrained(net, work.step.options.tune, {"shared": [setting.bits, setting.start]}, hook)
     return found, hook.sharing(found)
 
 

@@ -152,20 +152,6 @@ def test_a_resumed_run_gives_the_bits_of_a_whole_one() -> None:
     assert all(same_bits(whole.get_parameter(name), resumed.get_parameter(name)) for name in sharing)
 
 
-def test_normalizations_keep_their_statistics_and_learn() -> None:
-    net = nn.Sequential(OrderedDict(fc1=nn.Linear(6, 8), bn=nn.BatchNorm1d(8), fc2=nn.Linear(8, 3)))
-    train(net, *points(), TrainOptions(epochs=2, batch=20))
-    sharing = shared(layer_weights(net), 3)
-    write(net, sharing)
-    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    train(net, *points(), TrainOptions(epochs=2, batch=20), hooks=[SharedWeights(sharing)])
-    after = net.state_dict()
-    for name in ("bn.running_mean", "bn.running_var", "bn.num_batches_tracked"):
-        assert torch.equal(after[name], before[name])
-    for name in ("bn.weight", "fc1.weight"):
-        assert not torch.equal(after[name], before[name])
-
-
 def test_pruning_and_sharing_go_together() -> None:
     net, sharing = coded_net()
     masks = {name: layer.codes != 0 for name, layer in sharing.items()}
