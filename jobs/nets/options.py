@@ -34,7 +34,8 @@ class TrainSpec(BaseModel):
     warmup: float = Field(default=TrainOptions.warmup, ge=0, allow_inf_nan=False)
     """Epochs of linear rise before the schedule."""
     augment: Declared | None = None
-    """Random transforms of the training images, in order."""
+    """Random transforms of the preprocessed training images, in order; a `fill` is in their units, so that 0, the
+    default, is the mean color after Normalize, and black its -mean / std."""
     checkpoints: list[int] | Literal["all"] | None = None
     """Epochs after which weights are kept; 0 is before training."""
     workers: int = Field(default=1, ge=1)
